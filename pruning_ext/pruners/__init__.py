@@ -1,0 +1,23 @@
+"""Pruners for Hugging Face models: one configuration type per method, the same two calls for all.
+
+A method lives in its own module, which defines its configuration and calls
+:func:`~pruning_ext.pruners.method.register_method`; importing it here makes it known.
+"""
+
+from pruning_ext.pruners.config import PruneConfig
+from pruning_ext.pruners.method import Method, PruneResult, plan, prune, register_method
+from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
+from pruning_ext.pruners.targets import select_names
+
+__all__ = [
+    "LayerPlan",
+    "Method",
+    "ModelSummary",
+    "Plan",
+    "PruneConfig",
+    "PruneResult",
+    "plan",
+    "prune",
+    "register_method",
+    "select_names",
+]

@@ -1,0 +1,120 @@
+"""Reading and writing files so that a killed run leaves the old file or none, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+
+def file_sha256(path: str | Path) -> str:
+    """Hexadecimal sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """The JSON object in ``path``; ``ValueError`` naming the file if it is not one."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{path} holds {type(document).__name__}, expected a JSON object")
+    return document
+
+
+def write_json(path: str | Path, document: dict[str, Any]) -> None:
+    """Write ``document`` to ``path``, indented, in one atomic step."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file; ``ValueError`` naming the file if it is damaged."""
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is not a complete safetensors file: {error}") from error
+
+
+def write_tensors(path: str | Path, tensors: dict[str, Tensor]) -> None:
+    """Write ``tensors`` to ``path`` as safetensors, in one atomic step."""
+    with atomic_file(path) as temporary:
+        safetensors.torch.save_file({name: t.contiguous() for name, t in tensors.items()}, temporary)
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """The name of a sibling of ``path`` to write; it takes the place of ``path`` if the block ends well."""
+    path = Path(path)
+    temporary = _sibling(path, "tmp")
+    try:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """A new sibling directory to fill; it becomes ``path`` if the block ends well and is deleted if not.
+
+    With ``overwrite`` an existing directory is moved aside, replaced, and deleted only once the new one
+    stands; should the process die between the renames, the old one is whole beside it as ``.<name>.*.old``.
+
+    Raises:
+        FileExistsError: ``path`` exists and ``overwrite`` is false, or ``path`` is not a directory.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise FileExistsError(f"{path} exists and is not a directory")
+    if path.exists() and any(path.iterdir()) and not overwrite:
+        raise FileExistsError(f"{path} exists and is not empty: name another directory, or overwrite it")
+    temporary = _sibling(path, "tmp")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        _replace_directory(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_directory(new: Path, path: Path) -> None:
+    if not path.exists():
+        os.rename(new, path)
+        return
+    aside = _sibling(path, "old")
+    os.rename(path, aside)
+    try:
+        os.rename(new, path)
+    except OSError:
+        os.rename(aside, path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sibling(path: Path, suffix: str) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.{suffix}")

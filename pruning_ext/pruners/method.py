@@ -1,0 +1,112 @@
+"""`plan` and `prune` for every method; a method registers itself under its configuration type."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from pruning_ext.pruners.config import PruneConfig
+from pruning_ext.pruners.plan import ModelSummary, Plan
+
+
+@dataclass(frozen=True)
+class Method:
+    """How one method plans and applies.
+
+    Attributes:
+        plan: ``plan(model, config, *, pretrained, calibration, show_progress) -> Plan``; alters nothing, and
+            finds every error that can be found before the first change.
+        apply: ``apply(model, plan, *, pretrained, calibration, show_progress) -> report``; alters ``model``
+            in place and returns a JSON-ready report.
+    """
+
+    plan: Callable[..., Plan]
+    apply: Callable[..., dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """The pruned model, the plan it followed, and a JSON-ready report of what was done."""
+
+    model: nn.Module
+    plan: Plan
+    report: dict[str, Any]
+
+
+_METHODS: dict[type[PruneConfig], Method] = {}
+
+
+def register_method(config_type: type[PruneConfig], method: Method) -> None:
+    """Make :func:`plan` and :func:`prune` accept configurations of ``config_type``."""
+    _METHODS[config_type] = method
+
+
+def _method_of(config: PruneConfig) -> Method:
+    method = _METHODS.get(type(config))
+    if method is None:
+        known = ", ".join(kind.__name__ for kind in _METHODS)
+        raise TypeError(f"config is a {type(config).__name__}, expected one of {known}")
+    return method
+
+
+def plan(
+    model: nn.Module,
+    config: PruneConfig,
+    *,
+    pretrained: nn.Module | None = None,
+    calibration: Any = None,
+    show_progress: bool = False,
+) -> Plan:
+    """What :func:`prune` would do to ``model``: layers, predicted parameters and bytes. Alters nothing.
+
+    Args:
+        model: the model to prune (for KEN: the fine-tuned one).
+        config: a :class:`KENConfig` or an :class:`MIConfig`.
+        pretrained: the model that ``model`` was fine-tuned from, where the method needs it.
+        calibration: unlabelled inputs, where the method needs them.
+        show_progress: draw a progress bar on stderr.
+    """
+    return _method_of(config).plan(
+        model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
+    )
+
+
+def prune(
+    model: nn.Module,
+    config: PruneConfig | Plan,
+    *,
+    pretrained: nn.Module | None = None,
+    calibration: Any = None,
+    inplace: bool = False,
+    show_progress: bool = False,
+) -> PruneResult:
+    """Prune ``model`` by ``config``, or by a plan made earlier for the same model.
+
+    Without ``inplace`` the inputs stay as they are and the result is one new copy of ``model``; with it the
+    result is ``model`` itself. Every error that the plan can find is raised before the first change.
+
+    Raises:
+        ValueError: a plan that was made for a model with other tensor names, shapes or dtypes.
+    """
+    if isinstance(config, Plan):
+        made = config
+        method = _method_of(made.config)
+        if ModelSummary.of(model).signature != made.model.signature:
+            raise ValueError(
+                f"the plan was made for {made.model.architecture} {made.model.name or '(unnamed)'}, whose "
+                f"tensor names, shapes and dtypes are not those of this {type(model).__name__}"
+            )
+    else:
+        method = _method_of(config)
+        made = method.plan(
+            model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
+        )
+    result = model if inplace else copy.deepcopy(model)
+    report = method.apply(
+        result, made, pretrained=pretrained, calibration=calibration, show_progress=show_progress
+    )
+    return PruneResult(result, made, report)

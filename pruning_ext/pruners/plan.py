@@ -1,0 +1,194 @@
+"""What a pruning run would do, as a value that can be printed, saved, read by a person and applied later."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from pruning_ext.files import file_sha256, read_json, read_tensors, write_json, write_tensors
+from pruning_ext.pruners.config import PruneConfig
+
+FORMAT = "pruning_ext plan"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One tensor or one block.
+
+    Attributes:
+        name: dotted name in the model.
+        parameters: parameters it has now.
+        kept: parameters that stay (KEN: entries not reset to the base; MI: parameters left).
+        bytes: bytes it takes now.
+        kept_bytes: predicted bytes of what is written for it afterwards.
+        details: what else the method wants to say or needs to apply the plan; plain JSON values.
+    """
+
+    name: str
+    parameters: int
+    kept: int
+    bytes: int
+    kept_bytes: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """Enough of a model to recognise it: a plan is applied only where ``signature`` agrees."""
+
+    architecture: str
+    name: str
+    parameters: int
+    bytes: int
+    signature: str
+
+    @classmethod
+    def of(cls, model: nn.Module) -> ModelSummary:
+        """Summary of ``model``; tied parameters count once. The signature covers names, shapes and dtypes."""
+        digest = hashlib.sha256()
+        for name, tensor in model.state_dict().items():
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        unique = list(model.parameters())
+        name = getattr(getattr(model, "config", None), "_name_or_path", "") or ""
+        return cls(
+            architecture=type(model).__name__,
+            name=str(name),
+            parameters=sum(parameter.numel() for parameter in unique),
+            bytes=sum(parameter.nbytes for parameter in unique),
+            signature=digest.hexdigest(),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Predicted parameters and bytes of every layer a method would touch.
+
+    Attributes:
+        config: the configuration that made it.
+        model: the model it was made for.
+        layers: one entry per tensor or block; layers not listed stay as they are.
+        tensors: what a method needs to apply the plan and is too large for ``details``.
+    """
+
+    config: PruneConfig
+    model: ModelSummary
+    layers: tuple[LayerPlan, ...]
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def kept(self) -> int:
+        return sum(layer.kept for layer in self.layers)
+
+    @property
+    def bytes(self) -> int:
+        return sum(layer.bytes for layer in self.layers)
+
+    @property
+    def kept_bytes(self) -> int:
+        return sum(layer.kept_bytes for layer in self.layers)
+
+    def summary(self) -> str:
+        """A table for people; layers that differ only by their number share a line."""
+        settings = {key: value for key, value in self.config.to_dict().items() if value not in (None, [], "")}
+        settings.pop("method")
+        origin = f" ({self.model.name})" if self.model.name else ""
+        head = [
+            f"{self.config.method} plan for {self.model.architecture}{origin}, "
+            f"{self.model.parameters:,} parameters",
+            "  " + ", ".join(f"{key}={value}" for key, value in settings.items()),
+        ]
+        rows: list[tuple[str, ...]] = [("layer", "count", "parameters", "kept", "share", "MB", "kept MB")]
+        rows += [_row(name, layers) for name, layers in _grouped(self.layers).items()]
+        rows.append(_row("total", list(self.layers)))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        table = ["  ".join(_aligned(row, widths)) for row in rows]
+        rule = "-" * len(table[0])
+        return "\n".join([*head, "", table[0], rule, *table[1:-1], rule, table[-1]])
+
+    def save(self, path: str | Path) -> None:
+        """Write the plan as JSON to ``path``; ``tensors`` go beside it as ``<stem>.safetensors``.
+
+        The JSON is written last and names the other file's sha256, so a killed run leaves no plan that loads.
+        """
+        path = Path(path)
+        if path.suffix == ".safetensors":
+            raise ValueError(f"path is {path}: a plan is JSON; only its tensors go to a .safetensors file")
+        document = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "config": self.config.to_dict(),
+            "model": asdict(self.model),
+            "totals": {
+                "parameters": self.parameters,
+                "kept": self.kept,
+                "bytes": self.bytes,
+                "kept_bytes": self.kept_bytes,
+            },
+            "layers": [asdict(layer) for layer in self.layers],
+            "tensors_sha256": None,
+        }
+        if self.tensors:
+            beside = path.with_suffix(".safetensors")
+            write_tensors(beside, dict(self.tensors))
+            document["tensors_sha256"] = file_sha256(beside)
+        write_json(path, document)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Plan:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ValueError: not a plan, a version this library does not read, or a missing or altered tensor file.
+        """
+        path = Path(path)
+        document = read_json(path)
+        if document.get("format") != FORMAT or document.get("format_version") != FORMAT_VERSION:
+            found = f"{document.get('format')!r} version {document.get('format_version')!r}"
+            raise ValueError(f"{path} holds {found}, expected {FORMAT!r} version {FORMAT_VERSION}")
+        try:
+            config = PruneConfig.from_dict(document["config"])
+            model = ModelSummary(**document["model"])
+            layers = tuple(LayerPlan(**layer) for layer in document["layers"])
+            digest = document["tensors_sha256"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a complete plan: {error}") from error
+        return cls(config, model, layers, _load_tensors(path, digest) if digest else {})
+
+
+def _load_tensors(path: Path, digest: str) -> dict[str, Tensor]:
+    beside = path.with_suffix(".safetensors")
+    if not beside.is_file():
+        raise ValueError(f"{path} needs {beside.name} beside it, which is missing")
+    if file_sha256(beside) != digest:
+        raise ValueError(f"{beside} is not the file that {path.name} was saved with (its sha256 differs)")
+    return read_tensors(beside)
+
+
+def _grouped(layers: tuple[LayerPlan, ...]) -> dict[str, list[LayerPlan]]:
+    groups: dict[str, list[LayerPlan]] = {}
+    for layer in layers:
+        groups.setdefault(re.sub(r"(?<![^.])\d+(?![^.])", "*", layer.name), []).append(layer)
+    return {members[0].name if len(members) == 1 else key: members for key, members in groups.items()}
+
+
+def _row(name: str, layers: list[LayerPlan]) -> tuple[str, ...]:
+    parameters, kept = sum(x.parameters for x in layers), sum(x.kept for x in layers)
+    share = f"{kept / parameters:.1%}" if parameters else "-"
+    before, after = sum(x.bytes for x in layers) / 1e6, sum(x.kept_bytes for x in layers) / 1e6
+    return (name, str(len(layers)), f"{parameters:,}", f"{kept:,}", share, f"{before:,.2f}", f"{after:,.2f}")
+
+
+def _aligned(cells: tuple[str, ...], widths: list[int]) -> list[str]:
+    numbers = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+    return [cells[0].ljust(widths[0]), *numbers]

@@ -1,0 +1,155 @@
+"""What all methods share: configurations, plans on disk, the registry; shown with a method of two lines."""
+
+import json
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+import torch
+
+from pruning_ext.pruners import (
+    LayerPlan,
+    Method,
+    ModelSummary,
+    Plan,
+    PruneConfig,
+    plan,
+    prune,
+    register_method,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroConfig(PruneConfig):
+    method: ClassVar[str] = "zero-for-tests"
+    density: float = 0.5
+    stages: tuple[int, ...] = ()
+
+
+def _plan(model, config, *, pretrained, calibration, show_progress):
+    layers = tuple(
+        LayerPlan(name, p.numel(), p.numel() // 2, p.nbytes, p.nbytes // 2, {"shape": list(p.shape)})
+        for name, p in model.named_parameters()
+    )
+    return Plan(config, ModelSummary.of(model), layers, {"order": torch.arange(3)})
+
+
+def _apply(model, plan, *, pretrained, calibration, show_progress):
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    return {"layers": len(plan.layers)}
+
+
+register_method(ZeroConfig, Method(_plan, _apply))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Linear(6, 2))
+
+
+def test_config_goes_through_a_dictionary_and_yaml(tmp_path):
+    config = ZeroConfig(density=0.25, targets="query", ignore=["a", "b"], seed=7)
+    assert config.targets == ("query",)
+    assert ZeroConfig.from_dict(config.to_dict()) == config
+    assert PruneConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    file = tmp_path / "config.yaml"
+    file.write_text(config.to_yaml())
+    assert PruneConfig.from_yaml(file) == config
+
+
+def test_an_unknown_key_is_an_error_with_near_names(tmp_path):
+    with pytest.raises(ValueError, match=r"unknown key 'densty'.*density"):
+        ZeroConfig.from_dict({"densty": 0.5})
+    file = tmp_path / "config.yaml"
+    file.write_text("densty: 0.5\n")
+    with pytest.raises(ValueError, match=r"config\.yaml: unknown key 'densty'"):
+        ZeroConfig.from_yaml(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("a: [1", "not valid YAML"), ("- 1\n", "mapping"), ("method: other\n", "method is 'other'")],
+)
+def test_a_broken_file_is_named(tmp_path, text, sentence):
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    with pytest.raises((ValueError, TypeError), match=rf"config\.yaml.*{sentence}"):
+        ZeroConfig.from_yaml(file)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"targets": []}, {"targets": [3]}, {"ignore": ["re:"]}, {"seed": -1}, {"seed": 1.5}, {"seed": True}],
+)
+def test_bad_common_fields(values):
+    with pytest.raises((ValueError, TypeError), match=next(iter(values))):
+        ZeroConfig(**values)
+
+
+def test_a_plan_survives_the_disk(model, tmp_path):
+    made = plan(model, ZeroConfig())
+    made.save(tmp_path / "plan.json")
+    read = Plan.load(tmp_path / "plan.json")
+    assert (read.config, read.model, read.layers) == (made.config, made.model, made.layers)
+    assert torch.equal(read.tensors["order"], made.tensors["order"])
+    assert (read.parameters, read.kept, read.bytes, read.kept_bytes) == (44, 22, 176, 88)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["plan.json", "plan.safetensors"]
+
+
+def test_a_plan_file_that_is_not_whole_is_refused(model, tmp_path):
+    path = tmp_path / "plan.json"
+    plan(model, ZeroConfig()).save(path)
+    document = json.loads(path.read_text())
+
+    path.write_text(json.dumps(document | {"format_version": 99}))
+    with pytest.raises(ValueError, match="version 99"):
+        Plan.load(path)
+    path.write_text(json.dumps({key: value for key, value in document.items() if key != "layers"}))
+    with pytest.raises(ValueError, match="not a complete plan"):
+        Plan.load(path)
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(ValueError, match="not valid JSON"):
+        Plan.load(path)
+    path.write_text(json.dumps(document))
+    tensors = tmp_path / "plan.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(ValueError, match="sha256"):
+        Plan.load(path)
+    tensors.unlink()
+    with pytest.raises(ValueError, match="missing"):
+        Plan.load(path)
+
+
+def test_the_summary_folds_numbered_layers_and_adds_up(model):
+    text = plan(model, ZeroConfig(density=0.25)).summary()
+    lines = text.splitlines()
+    assert "density=0.25" in text
+    weight = next(line.split() for line in lines if line.startswith("*.weight"))
+    assert weight[1:4] == ["2", "36", "18"]
+    assert lines[-1].split()[:5] == ["total", "4", "44", "22", "50.0%"]
+
+
+def test_prune_leaves_the_input_alone_unless_asked(model):
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    result = prune(model, ZeroConfig())
+    assert result.model is not model
+    assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
+    assert not any(p.any() for p in result.model.parameters())
+    assert prune(model, ZeroConfig(), inplace=True).model is model
+    assert not any(p.any() for p in model.parameters())
+
+
+def test_a_saved_plan_is_applied_to_its_own_model_only(model, tmp_path):
+    plan(model, ZeroConfig()).save(tmp_path / "plan.json")
+    read = Plan.load(tmp_path / "plan.json")
+    assert prune(model, read).report == {"layers": 4}
+    with pytest.raises(ValueError, match="made for Sequential"):
+        prune(torch.nn.Sequential(torch.nn.Linear(4, 5)), read)
+
+
+def test_an_unknown_configuration_is_refused(model):
+    with pytest.raises(TypeError, match="config is a dict"):
+        plan(model, {"density": 0.5})
