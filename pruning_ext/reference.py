@@ -80,3 +80,106 @@ def ken_mask(weight: Tensor, k: int, keep_ties: bool = False) -> Tensor:
         if keep_ties:
             kept |= torch.isin(row, row[kept])
     return mask
+
+
+def quantile_edges(values: Tensor, bins: int) -> Tensor:
+    """At most ``bins - 1`` increasing edges that split one column ``[T]`` into equal counts, ties by value.
+
+    An edge is a value of the column and belongs to the bin above it. At most ``bins`` distinct values: one
+    bin each. Otherwise the edges are the order statistics of rank ``floor(j T / bins)``; a value that several
+    of them hit (the minimum: a single one) is closed by an edge at its successor: a spike has its own bin.
+    """
+    distinct, counts = values.unique(return_counts=True)
+    if len(distinct) <= bins:
+        return distinct[1:]
+    ranks = torch.arange(1, bins, device=values.device) * len(values) // bins
+    hit = torch.searchsorted(counts.cumsum(0), ranks, right=True)
+    several = torch.cat([hit[1:][hit[1:] == hit[:-1]], hit[hit == 0]])
+    edges = torch.cat([hit, several + 1]).unique()
+    return distinct[edges[(edges > 0) & (edges < len(distinct))]]
+
+
+def zero_quantile_edges(values: Tensor, bins: int) -> Tensor:
+    """Like :func:`quantile_edges`, with a bin of its own for exact zeros (of either sign), if there are any.
+
+    The other ``bins - 1`` bins go to the negative and the positive values in proportion to their number
+    (rounded half up), at least one to each that occurs.
+    """
+    negative, positive = values[values < 0], values[values > 0]
+    others = len(negative) + len(positive)
+    if others == len(values) or len(values.unique()) <= bins:
+        return quantile_edges(values, bins)
+    below = (2 * (bins - 1) * len(negative) + others) // (2 * others)
+    below = min(max(below, int(len(negative) > 0)), bins - 1 - int(len(positive) > 0))
+    edges = []
+    if len(negative):
+        edges += [quantile_edges(negative, below), values.new_zeros(1)]
+    if len(positive):
+        edges += [positive.min()[None], quantile_edges(positive, bins - 1 - below)]
+    return torch.cat(edges)
+
+
+def uniform_edges(values: Tensor, bins: int) -> Tensor:
+    """At most ``bins - 1`` edges at equal steps from minimum to maximum, without those rounding merges."""
+    low, high = values.double().aminmax()
+    t = torch.arange(1, bins, dtype=torch.float64, device=values.device) / bins
+    edges = (low * (1 - t) + high * t).to(values.dtype).unique()
+    return edges[(edges > values.min()) & (edges <= values.max())]
+
+
+def edges_of(x: Tensor, bins: int, strategy: str) -> Tensor:
+    """Edges ``[N, bins - 1]`` of the columns of ``x [T, N]``, increasing, the unused ones ``+inf``."""
+    rules = {"quantile": quantile_edges, "zero-quantile": zero_quantile_edges, "uniform": uniform_edges}
+    edges = x.new_full((x.shape[1], bins - 1), math.inf)
+    for column, row in zip(x.T, edges, strict=True):
+        found = rules[strategy](column, bins)
+        row[: len(found)] = found
+    return edges
+
+
+def encode(x: Tensor, edges: Tensor) -> Tensor:
+    """Codes uint8 ``[N, T]`` of ``x [T, N]``: the number of the column's edges that are at most the value."""
+    return torch.searchsorted(edges, x.T.contiguous(), right=True).to(torch.uint8)
+
+
+def contingency(codes_x: Tensor, codes_y: Tensor, bins: int) -> Tensor:
+    """Counts int32 ``[N, M, bins, bins]`` of all pairs of codes, as a product of indicators."""
+    x = torch.nn.functional.one_hot(codes_x.long(), bins).double()
+    y = torch.nn.functional.one_hot(codes_y.long(), bins).double()
+    return torch.einsum("nta,mtb->nmab", x, y).to(torch.int32)
+
+
+def entropy(counts: Tensor, correction: str | None = None) -> Tensor:
+    """Entropy in nats over the last dimension, with ``(occupied - 1) / 2 T`` added by ``"miller-madow"``."""
+    total = counts.sum(-1)
+    value = total.log() - torch.special.xlogy(counts, counts).sum(-1) / total
+    return value + (counts.count_nonzero(-1) - 1) / (2 * total) if correction == "miller-madow" else value
+
+
+def mutual_information_from_codes(
+    codes_x: Tensor,
+    codes_y: Tensor,
+    bins: int,
+    correction: str | None = None,
+    normalize: str | None = None,
+    unit: str = "nats",
+) -> Tensor:
+    """``I(x; y) = H(x) + H(y) - H(x, y)`` of all pairs, float64 ``[N, M]``, never below zero."""
+    result = codes_x.new_empty((len(codes_x), len(codes_y)), dtype=torch.float64)
+    for row, code in zip(result, codes_x, strict=True):
+        counts = contingency(code[None], codes_y, bins)[0].double()
+        hx, hy = entropy(counts.sum(2), correction), entropy(counts.sum(1), correction)
+        information = (hx + hy - entropy(counts.flatten(1), correction)).clamp_min(0)
+        information[(counts.sum(2).count_nonzero(1) == 1) | (counts.sum(1).count_nonzero(1) == 1)] = 0
+        if normalize is not None:
+            scale = {
+                "min": torch.minimum(hx, hy),
+                "sqrt": (hx * hy).sqrt(),
+                "max": torch.maximum(hx, hy),
+                "mean": (hx + hy) / 2,
+            }[normalize]
+            information = torch.where(scale > 0, information / scale, 0)
+        elif unit == "bits":
+            information = information / math.log(2)
+        row.copy_(information)
+    return result
