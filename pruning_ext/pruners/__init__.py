@@ -5,11 +5,13 @@ A method lives in its own module, which defines its configuration and calls
 """
 
 from pruning_ext.pruners.config import PruneConfig
+from pruning_ext.pruners.ken import KENConfig
 from pruning_ext.pruners.method import Method, PruneResult, plan, prune, register_method
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
 from pruning_ext.pruners.targets import select_names
 
 __all__ = [
+    "KENConfig",
     "LayerPlan",
     "Method",
     "ModelSummary",
