@@ -1,7 +1,6 @@
-"""Public functions on tensors."""
+"""Public functions on tensors, on the device where the tensors are."""
 
-from pruning_ext.reference import ken_mask as _ken_mask
+from pruning_ext.ops.kde import gaussian_kde, gaussian_kde_grid
+from pruning_ext.ops.ken import ken_mask
 
-
-def ken_mask(weight, k, *, keep_ties=False):  # replaced by the native op as soon as it stands
-    return _ken_mask(weight, k, keep_ties)
+__all__ = ["gaussian_kde", "gaussian_kde_grid", "ken_mask"]

@@ -1,0 +1,50 @@
+# pruning_ext::core: every CPU kernel, knowing nothing of torch or Python.
+add_library(pruning_ext_core STATIC
+  csrc/common/cpu_isa.cpp
+  csrc/kde/lattice_tables.cpp
+  csrc/kde/row_sums.cpp
+  csrc/kde/tails.cpp
+  csrc/kde/kde_cpu.cpp
+  csrc/ken/sorted_groups.cpp
+  csrc/ken/matching.cpp
+  csrc/ken/ken_cpu.cpp)
+add_library(pruning_ext::core ALIAS pruning_ext_core)
+set_target_properties(pruning_ext_core PROPERTIES EXPORT_NAME core)
+target_include_directories(pruning_ext_core PUBLIC
+  $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/csrc> $<INSTALL_INTERFACE:include/pruning_ext>)
+target_compile_features(pruning_ext_core PUBLIC cxx_std_20)
+# Masks are equal to the last bit on every platform: no fused operations but where a kernel file asks for them.
+target_compile_options(pruning_ext_core PRIVATE -ffp-contract=off)
+pruning_ext_own(pruning_ext_core)
+
+# Kernel files, compiled once for each instruction set (csrc/common/cpu_isa.h).
+set(PRUNING_EXT_KERNEL_FILES csrc/kde/kde_kernels.cpp)
+set(PRUNING_EXT_ISAS baseline)
+set(PRUNING_EXT_FLAGS_baseline "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND PRUNING_EXT_ISAS avx2 avx512)
+  set(PRUNING_EXT_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt -mpopcnt)
+  set(PRUNING_EXT_FLAGS_avx512 ${PRUNING_EXT_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi
+    -mavx512bitalg -mavx512vpopcntdq -mprefer-vector-width=512)
+  target_compile_definitions(pruning_ext_core PUBLIC PRUNING_EXT_HAVE_X86_ISAS)
+endif()
+foreach(isa IN LISTS PRUNING_EXT_ISAS)
+  add_library(pruning_ext_kernels_${isa} OBJECT ${PRUNING_EXT_KERNEL_FILES})
+  target_include_directories(pruning_ext_kernels_${isa} PRIVATE csrc)
+  target_compile_definitions(pruning_ext_kernels_${isa} PRIVATE PRUNING_EXT_ISA=${isa}
+    $<TARGET_PROPERTY:pruning_ext_core,INTERFACE_COMPILE_DEFINITIONS>)
+  target_compile_options(pruning_ext_kernels_${isa} PRIVATE -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
+    ${PRUNING_EXT_FLAGS_${isa}})
+  pruning_ext_own(pruning_ext_kernels_${isa})
+  target_sources(pruning_ext_core PRIVATE $<TARGET_OBJECTS:pruning_ext_kernels_${isa}>)
+endforeach()
+
+# The package that find_package(pruning_ext) finds.
+include(CMakePackageConfigHelpers)
+install(TARGETS pruning_ext_core EXPORT pruning_ext ARCHIVE DESTINATION lib COMPONENT core)
+install(DIRECTORY csrc/ DESTINATION include/pruning_ext COMPONENT core FILES_MATCHING
+  PATTERN "macros.h" PATTERN "matrix.h" PATTERN "parallel.h" PATTERN "threads.h" PATTERN "status.h" PATTERN "cpu_isa.h"
+  PATTERN "kde/kde.h" PATTERN "ken/ken.h" PATTERN "mi/mi.h")
+install(EXPORT pruning_ext NAMESPACE pruning_ext:: DESTINATION lib/cmake/pruning_ext FILE pruning_ext-config.cmake COMPONENT core)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/pruning_ext-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/pruning_ext-config-version.cmake DESTINATION lib/cmake/pruning_ext COMPONENT core)

@@ -1,0 +1,63 @@
+#include "ken/matching.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace pruning_ext::ken {
+namespace {
+
+// Root of a node, halving the path on the way.
+std::int32_t find(std::int32_t* parent, std::int32_t node) {
+  while (parent[node] != node) {
+    parent[node] = parent[parent[node]];
+    node = parent[node];
+  }
+  return node;
+}
+
+}  // namespace
+
+void GreedyMatcher::reset(const SortedGroups& groups, const double* grid, std::int64_t k) {
+  count_ = groups.count();
+  grid_ = grid_buffer_.reserve(k);
+  right_of_ = right_of_buffer_.reserve(k);
+  next_ = next_buffer_.reserve(count_);
+  left_ = left_buffer_.reserve(count_ + 1);
+  right_ = right_buffer_.reserve(count_ + 1);
+  std::copy(grid, grid + k, grid_);
+  std::int32_t group = 0;
+  for (std::int64_t j = 0; j < k; ++j) {
+    while (group < count_ && groups.value(group) < grid[j]) ++group;
+    right_of_[j] = group;
+  }
+  for (std::int32_t g = 0; g <= count_; ++g) left_[g] = right_[g] = g;
+  for (std::int32_t g = 0; g < count_; ++g) next_[g] = groups.begin(g);
+}
+
+std::int32_t GreedyMatcher::nearest_left(std::int32_t group) { return find(left_, group + 1) - 1; }
+std::int32_t GreedyMatcher::nearest_right(std::int32_t group) { return find(right_, group); }
+
+std::int32_t GreedyMatcher::take(const SortedGroups& groups, std::int64_t j) {
+  const double point = grid_[j];
+  const auto distance = [&](std::int32_t group) { return std::fabs(groups.value(group) - point); };
+  std::int32_t left = nearest_left(right_of_[j] - 1), right = nearest_right(right_of_[j]);
+  const double to_left = left >= 0 ? distance(left) : INFINITY;
+  const double to_right = right < count_ ? distance(right) : INFINITY;
+  const double nearest = std::min(to_left, to_right);
+  std::int32_t chosen = -1;
+  const auto consider = [&](std::int32_t group) {
+    if (chosen < 0 || groups.entry(next_[group]) < groups.entry(next_[chosen])) chosen = group;
+  };
+  // Different values can lie at one distance: on either side of the point, or where the distance rounds.
+  for (; left >= 0 && distance(left) == nearest; left = nearest_left(left - 1)) consider(left);
+  for (; right < count_ && distance(right) == nearest; right = nearest_right(right + 1)) consider(right);
+
+  const std::int32_t column = groups.entry(next_[chosen]++);
+  if (next_[chosen] == groups.end(chosen)) {  // exhausted: from now on its neighbours stand for it
+    left_[chosen + 1] = chosen;
+    right_[chosen] = chosen + 1;
+  }
+  return column;
+}
+
+}  // namespace pruning_ext::ken

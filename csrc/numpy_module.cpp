@@ -1,0 +1,158 @@
+// `pruning_ext._core`: what this build and this CPU can do, and the ops on NumPy arrays. No torch here. The public face, with
+// docstrings and broadcasting, is pruning_ext/numpy.py, which hands over arrays of two dimensions.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <optional>
+#include <string>
+
+#include "common/cpu_isa.h"
+#include "common/threads.h"
+#include "kde/kde.h"
+#include "ken/ken.h"
+
+namespace py = pybind11;
+
+namespace pruning_ext {
+namespace {
+
+using Doubles = py::array_t<double, py::array::c_style>;
+
+void check(bool condition, const std::string& sentence) {
+  if (!condition) throw py::value_error(sentence);
+}
+
+void raise_fault(const Status& status, const char* subject) { check(static_cast<bool>(status), fault_sentence(status, subject)); }
+
+Matrix matrix_of(const py::array& array, const char* name) {
+  check(array.ndim() == 2, std::string(name) + " must have 2 dimensions, has " + std::to_string(array.ndim()));
+  const py::ssize_t size = array.itemsize();
+  const bool is_float = array.dtype().kind() == 'f' && array.dtype().byteorder() != '>' && size <= 8;
+  if (!is_float) throw py::type_error(std::string(name) + " must be float64, float32 or float16 in native byte order");
+  check(array.strides(0) % size == 0 && array.strides(1) % size == 0,
+        std::string(name) + " must have strides that are whole elements; copy it first");
+  const DType dtype = size == 8 ? DType::float64 : size == 4 ? DType::float32 : DType::float16;
+  return {array.data(), dtype, array.shape(0), array.shape(1), array.strides(0) / size, array.strides(1) / size};
+}
+
+Matrix rows_of(const py::array& array, const char* name) {
+  const Matrix matrix = matrix_of(array, name);
+  check(matrix.cols > 0 || matrix.rows == 0, std::string(name) + " has rows without entries");
+  return matrix;
+}
+
+Matrix weights_of(const std::optional<py::array>& weights, const Matrix& samples) {
+  if (!weights.has_value()) return {};
+  const Matrix w = matrix_of(*weights, "weights");
+  check(w.rows == samples.rows && w.cols == samples.cols, "weights must have the shape of samples");
+  return w;
+}
+
+const double* bandwidth_of(const Doubles& bandwidth, const Matrix& samples) {
+  check(bandwidth.ndim() == 1 && bandwidth.shape(0) == samples.rows, "bandwidth must have one entry for each row");
+  return bandwidth.data();
+}
+
+kde::Accuracy accuracy_for(std::optional<double> rtol, DType dtype) {
+  return kde::accuracy_for(rtol.value_or(dtype == DType::float64 ? 1e-12 : 1e-5));
+}
+
+py::array empty_like_result(const Matrix& samples, py::ssize_t cols) {
+  const char* dtype = samples.dtype == DType::float64 ? "float64" : "float32";
+  return py::array(py::dtype(dtype), {static_cast<py::ssize_t>(samples.rows), cols});
+}
+
+DType result_dtype(const Matrix& samples) { return samples.dtype == DType::float64 ? DType::float64 : DType::float32; }
+
+py::array gaussian_kde(const py::array& samples, const py::array& points, const Doubles& bandwidth,
+                       const std::optional<py::array>& weights, bool log, bool leave_one_out, std::optional<double> rtol,
+                       unsigned num_threads) {
+  kde::KdeParams params;
+  params.samples = rows_of(samples, "samples");
+  params.points = matrix_of(points, "points");
+  check(params.points.rows == params.samples.rows, "points must have a row for each row of samples");
+  check(!leave_one_out || params.points.cols == params.samples.cols, "leave_one_out needs a point for each sample");
+  params.bandwidth = bandwidth_of(bandwidth, params.samples);
+  params.weights = weights_of(weights, params.samples);
+  params.accuracy = accuracy_for(rtol, params.samples.dtype);
+  params.log = log;
+  params.leave_one_out = leave_one_out;
+  py::array density = empty_like_result(params.samples, params.points.cols);
+  params.density = density.mutable_data();
+  params.density_dtype = result_dtype(params.samples);
+  Status status;
+  {
+    py::gil_scoped_release release;
+    status = kde::gaussian_kde_cpu(params, thread_for(num_threads));
+  }
+  raise_fault(status, "samples");
+  return density;
+}
+
+py::tuple gaussian_kde_grid(const py::array& samples, std::int64_t num_points, const Doubles& bandwidth,
+                            std::optional<double> rtol, unsigned num_threads) {
+  kde::GridParams params;
+  params.samples = rows_of(samples, "samples");
+  check(num_points >= 1, "num_points must be at least 1");
+  params.num_points = num_points;
+  params.bandwidth = bandwidth_of(bandwidth, params.samples);
+  params.accuracy = accuracy_for(rtol, params.samples.dtype);
+  params.dtype = result_dtype(params.samples);
+  py::array grid = empty_like_result(params.samples, num_points), density = empty_like_result(params.samples, num_points);
+  params.grid = grid.mutable_data();
+  params.density = density.mutable_data();
+  Status status;
+  {
+    py::gil_scoped_release release;
+    status = kde::gaussian_kde_grid_cpu(params, thread_for(num_threads));
+  }
+  raise_fault(status, "samples");
+  return py::make_tuple(grid, density);
+}
+
+Doubles kde_bandwidth(const py::array& samples, const std::optional<py::array>& weights, const std::string& rule,
+                      unsigned num_threads) {
+  kde::BandwidthParams params;
+  params.samples = rows_of(samples, "samples");
+  params.weights = weights_of(weights, params.samples);
+  const std::optional<kde::BandwidthRule> known = kde::rule_named(rule);
+  check(known.has_value(), kde::unknown_rule(rule));
+  params.rule = *known;
+  Doubles bandwidth(params.samples.rows);
+  params.bandwidth = bandwidth.mutable_data();
+  raise_fault(kde::bandwidth_cpu(params, thread_for(num_threads)), "samples");
+  return bandwidth;
+}
+
+py::array_t<bool> ken_mask(const py::array& weight, std::int64_t k, bool keep_ties, unsigned num_threads) {
+  ken::KenParams params;
+  params.weight = matrix_of(weight, "weight");
+  check(k >= 0, "k must not be negative, is " + std::to_string(k));
+  params.k = k;
+  params.keep_ties = keep_ties;
+  py::array_t<bool> mask({params.weight.rows, params.weight.cols});
+  params.mask = mask.mutable_data();
+  Status status;
+  {
+    py::gil_scoped_release release;
+    status = ken::ken_mask_cpu(params, thread_for(num_threads));
+  }
+  raise_fault(status, "weight");
+  return mask;
+}
+
+}  // namespace
+}  // namespace pruning_ext
+
+PYBIND11_MODULE(_core, module) {
+  using namespace pruning_ext;
+  using py::arg;
+  module.doc() = "The torch-free core of pruning_ext; pruning_ext.numpy is its public face.";
+  module.def("isa", [] { return std::string(isa_name(cpu_isa())); }, "The instruction set that the kernels use here.");
+  module.def("gaussian_kde", &gaussian_kde, arg("samples").noconvert(), arg("points").noconvert(), arg("bandwidth"),
+             arg("weights"), arg("log"), arg("leave_one_out"), arg("rtol"), arg("num_threads"));
+  module.def("gaussian_kde_grid", &gaussian_kde_grid, arg("samples").noconvert(), arg("num_points"), arg("bandwidth"),
+             arg("rtol"), arg("num_threads"));
+  module.def("kde_bandwidth", &kde_bandwidth, arg("samples").noconvert(), arg("weights"), arg("rule"), arg("num_threads"));
+  module.def("ken_mask", &ken_mask, arg("weight").noconvert(), arg("k"), arg("keep_ties"), arg("num_threads"));
+}

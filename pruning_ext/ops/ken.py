@@ -1,0 +1,48 @@
+"""KEN's row selection."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pruning_ext.ops._native import call, check_floating
+
+
+def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
+    """The ``k`` entries that KEN keeps in each row of a weight matrix.
+
+    For a row ``x`` of ``n`` entries: take ``k`` equal steps from its minimum to its maximum; estimate the
+    Gaussian density of ``x`` there (bandwidth ``1.06 std n^(-1/5)``) and round it to an integer, half to even;
+    in descending order of that, equal steps ascending, each step takes the nearest entry not yet taken (at a
+    tie the earliest in the row). Grid, distances and densities are those of float64.
+
+    Args:
+        weight: ``[R, n]``, finite; float64, float32, float16 or bfloat16, any strides. More dimensions are
+            viewed as rows over the first one (and copied only where strides allow no view).
+        k: entries to keep in a row, not negative; ``n`` or more keeps all.
+        keep_ties: also keep every entry equal to a kept one. The mask is then identical to the published
+            code's; without, exactly ``min(k, n)`` entries of each row are True.
+
+    Returns:
+        bool, of ``weight``'s shape. A constant row keeps its first ``k`` entries.
+
+    Raises:
+        ValueError: fewer than two dimensions, negative ``k``, NaN or infinity (the row is named).
+        TypeError: a dtype that is not supported.
+
+    Source: Mastromattei and Zanzotto, *Less is KEN*, 2024.
+    """
+    check_floating("weight", weight)
+    if weight.dim() < 2:
+        raise ValueError(f"weight must have at least 2 dimensions [R, n], has shape {tuple(weight.shape)}")
+    if isinstance(k, bool) or not isinstance(k, int | torch.SymInt):
+        raise TypeError(f"k must be a whole number, not {k!r}")
+    if k < 0:
+        raise ValueError(f"k must not be negative, is {k}")
+    rows = weight if weight.dim() == 2 else weight.flatten(1)
+    return call("ken_mask", weight.device, rows, k, keep_ties).view(weight.shape)
+
+
+@torch.library.register_fake("pruning_ext::ken_mask")
+def _(weight: Tensor, k: int, keep_ties: bool) -> Tensor:
+    return weight.new_empty(weight.shape, dtype=torch.bool)

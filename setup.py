@@ -1,0 +1,41 @@
+"""Drives CMake, which describes the native build; the metadata is in pyproject.toml."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+
+
+class CMakeBuild(build_ext):
+    """Builds the op libraries and installs them into the package's folder.
+
+    PRUNING_EXT_CUDA (auto, on, off) and CMAKE_ARGS are handed on; MAX_JOBS limits parallel compilation.
+    """
+
+    def run(self) -> None:
+        build = ROOT / "build" / f"python-{sys.version_info.major}.{sys.version_info.minor}"
+        package = ROOT / "pruning_ext" if self.editable_mode or self.inplace else Path(self.build_lib) / "pruning_ext"
+        configure = [
+            f"-DPython_EXECUTABLE={sys.executable}",
+            "-DPRUNING_EXT_PYTHON=ON",
+            f"-DPRUNING_EXT_CUDA={os.environ.get('PRUNING_EXT_CUDA', 'auto')}",
+            *os.environ.get("CMAKE_ARGS", "").split(),
+        ]
+        jobs = os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))
+        cmake = ["cmake", "-S", str(ROOT), "-B", str(build), "-G", "Ninja", *configure]
+        subprocess.run(cmake, check=True)
+        subprocess.run(["cmake", "--build", str(build), "-j", jobs], check=True)
+        install = ["cmake", "--install", str(build), "--component", "python", "--prefix", str(package.resolve())]
+        subprocess.run(install, check=True)
+
+    def get_outputs(self) -> list[str]:
+        return []
+
+
+# One named extension makes the wheel a platform wheel; CMake decides what is built.
+setup(ext_modules=[Extension("pruning_ext._core", sources=[])], cmdclass={"build_ext": CMakeBuild})
