@@ -1,6 +1,6 @@
-// Eight doubles at a time, in the compiler's own vector type: one source serves SSE2, AVX2, AVX-512 and NEON.
-// Only for *_kernels.cpp: everything has internal linkage, so that no copy compiled for one instruction set can be linked
-// into code for another.
+// Doubles in the compiler's own vector type, as wide as the instruction set's registers: one source serves SSE2, AVX2, AVX-512
+// and NEON. Only for *_kernels.cpp: everything has internal linkage, so that no copy compiled for one instruction set can be
+// linked into code for another.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +10,31 @@
 namespace pruning_ext {
 namespace {
 
-typedef double f64x8 __attribute__((vector_size(64), aligned(64)));
-typedef double f64x8_any __attribute__((vector_size(64), aligned(8), may_alias));  // wherever it lies in memory
-typedef std::uint64_t u64x8 __attribute__((vector_size(64), aligned(64)));
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+constexpr int kLanes = kVectorBytes / 8;
 
-// By pointer, not by value: a 64-byte vector has another calling convention in each instruction set.
-#define PRUNING_EXT_LOAD8(pointer) (*reinterpret_cast<const f64x8_any*>(pointer))
+typedef double Doubles __attribute__((vector_size(kVectorBytes)));
+typedef double UnalignedDoubles __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
+typedef std::uint64_t Words __attribute__((vector_size(kVectorBytes)));
 
-// exp(v) for v <= 0, in place; below -708 (under the smallest normal number) it is 0. Error under 2 ulp:
-// v = n ln 2 + r with |r| <= ln 2 / 2, Taylor's polynomial of degree 13 in r, then n added to the exponent.
-inline void exp_nonpositive(f64x8& v) {
+inline Doubles load(const double* from) { return *reinterpret_cast<const UnalignedDoubles*>(from); }
+inline void store(double* to, Doubles v) { *reinterpret_cast<UnalignedDoubles*>(to) = v; }
+
+// exp(v) for v <= 0; below -708 (under the smallest normal number) it is 0. Error under 2 ulp: v = n ln 2 + r with
+// |r| <= ln 2 / 2, Taylor's polynomial of degree 13 in r, then n added to the exponent.
+inline Doubles exp_nonpositive(Doubles v) {
   constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it leaves n in the low bits
-  const f64x8 x = v < -708.0 ? f64x8{} - 708.0 : v;
-  const f64x8 shifted = x * 1.4426950408889634 + kRound;
-  const f64x8 n = shifted - kRound;
-  const f64x8 r = (x - n * 0x1.62e42fefa0000p-1) - n * 0x1.cf79abc9e3b39p-40;  // ln 2 in two parts
-  f64x8 p = r * (1.0 / 6227020800) + 1.0 / 479001600;
+  const Doubles x = v < -708.0 ? Doubles{} - 708.0 : v;
+  const Doubles shifted = x * 1.4426950408889634 + kRound;
+  const Doubles n = shifted - kRound;
+  const Doubles r = (x - n * 0x1.62e42fefa0000p-1) - n * 0x1.cf79abc9e3b39p-40;  // ln 2 in two parts
+  Doubles p = r * (1.0 / 6227020800) + 1.0 / 479001600;
   p = p * r + 1.0 / 39916800;
   p = p * r + 1.0 / 3628800;
   p = p * r + 1.0 / 362880;
@@ -38,12 +47,14 @@ inline void exp_nonpositive(f64x8& v) {
   p = p * r + 0.5;
   p = p * r + 1.0;
   p = p * r + 1.0;
-  const f64x8 result = (f64x8)(((u64x8)shifted << 52) + (u64x8)p);  // casts of vectors keep the bits
-  v = v < -708.0 ? f64x8{} : result;
+  const Doubles result = (Doubles)(((Words)shifted << 52) + (Words)p);  // casts of vectors keep the bits
+  return v < -708.0 ? Doubles{} : result;
 }
 
-inline double sum_lanes(const f64x8& v) {
-  return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+inline double sum_lanes(Doubles v) {
+  double sum = 0;
+  for (int l = 0; l < kLanes; ++l) sum += v[l];
+  return sum;
 }
 
 inline double half_to_double(std::uint16_t bits) {

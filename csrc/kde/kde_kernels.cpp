@@ -9,60 +9,68 @@ namespace {
 constexpr std::int64_t kBlock = 256;  // offsets computed at once: they stay in the first-level cache
 constexpr double kRound = 6755399441055744.0;
 
-RowRange load(const void* source, DType dtype, std::int64_t stride, std::int64_t n, double* out) {
+RowRange load_range(const void* source, DType dtype, std::int64_t stride, std::int64_t n, double* out) {
   const Range range = load_row(source, dtype, stride, n, out);
   return {range.low, range.high, range.finite};
 }
 
-// Mean first, then squared distances from it: no cancellation for rows far from 0.
-void moments(const double* x, const double* w, std::int64_t n, RowMoments* out) {
-  double lanes[3][8] = {};
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double weight = w == nullptr ? 1.0 : w[i];
-    lanes[0][i & 7] += weight * x[i];
-    lanes[1][i & 7] += weight;
-    lanes[2][i & 7] += weight * weight;
+// sum_i term(x[i], w[i]), in two vectors of partial sums.
+template <typename Term>
+inline double sum_over(const double* x, const double* w, std::int64_t n, Term term) {
+  Doubles sums[2] = {};
+  double rest = 0;
+  std::int64_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    for (int f = 0; f < 2; ++f) {
+      const std::int64_t at = i + f * kLanes;
+      sums[f] += term(load(x + at), w == nullptr ? Doubles{} + 1.0 : load(w + at));
+    }
   }
-  double sums[3] = {};
-  for (int s = 0; s < 3; ++s) {
-    for (int l = 0; l < 8; ++l) sums[s] += lanes[s][l];
-  }
-  const double mean = sums[0] / sums[1];
-  double squares[8] = {};
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double d = x[i] - mean;
-    squares[i & 7] += (w == nullptr ? 1.0 : w[i]) * (d * d);
-  }
-  double variance = 0;
-  for (int l = 0; l < 8; ++l) variance += squares[l];
-  *out = {mean, variance / sums[1], sums[1] * sums[1] / sums[2], sums[1]};
+  for (; i < n; ++i) rest += term(x[i], w == nullptr ? 1.0 : w[i]);
+  return sum_lanes(sums[0] + sums[1]) + rest;
 }
 
-// 1. The definition. Bound by the exponential: eight at a time, two in flight.
+// Mean first, then squared distances from it: no cancellation for rows far from 0.
+void moments(const double* x, const double* w, std::int64_t n, RowMoments* out) {
+  double total = static_cast<double>(n), squares = total;
+  if (w != nullptr) {
+    total = sum_over(x, w, n, [](auto, auto weight) { return weight; });
+    squares = sum_over(x, w, n, [](auto, auto weight) { return weight * weight; });
+  }
+  const double mean = sum_over(x, w, n, [](auto value, auto weight) { return weight * value; }) / total;
+  const double spread = sum_over(x, w, n, [mean](auto value, auto weight) { return weight * (value - mean) * (value - mean); });
+  *out = {mean, spread / total, total * total / squares, total};
+}
+
+// 1. The definition. Bound by the exponential; four vectors in flight hide its latency.
+constexpr int kInFlight = 4;
+
+template <bool kWeighted>
+double direct_sum(const RowSums& row, double p, double scale) {
+  Doubles sums[kInFlight] = {};
+  std::int64_t i = 0;
+  for (; i + kInFlight * kLanes <= row.n; i += kInFlight * kLanes) {
+    for (int f = 0; f < kInFlight; ++f) {
+      const Doubles z = (load(row.samples + i + f * kLanes) - p) * scale;
+      const Doubles term = exp_nonpositive(z * z * -0.5);
+      sums[f] += kWeighted ? term * load(row.weights + i + f * kLanes) : term;
+    }
+  }
+  for (; i < row.n; i += kLanes) {  // the rest, padded with weights of 0
+    Doubles z{}, weight{};
+    for (int l = 0; l < kLanes && i + l < row.n; ++l) {
+      z[l] = (row.samples[i + l] - p) * scale;
+      weight[l] = kWeighted ? row.weights[i + l] : 1.0;
+    }
+    sums[0] += exp_nonpositive(z * z * -0.5) * weight;
+  }
+  return sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
 void direct(const RowSums& row) {
   const double scale = 1.0 / row.bandwidth;
-  const std::int64_t whole = row.n / 8 * 8;
   for (std::int64_t j = 0; j < row.k; ++j) {
-    const double p = row.points[j];
-    f64x8 sum{};
-    for (std::int64_t i = 0; i < whole; i += 8) {
-      const f64x8 z = (PRUNING_EXT_LOAD8(row.samples + i) - p) * scale;
-      f64x8 term = z * z * -0.5;
-      exp_nonpositive(term);
-      if (row.weights != nullptr) term *= PRUNING_EXT_LOAD8(row.weights + i);
-      sum += term;
-    }
-    if (whole < row.n) {
-      f64x8 z{}, weight{};
-      for (std::int64_t i = whole; i < row.n; ++i) {
-        z[i - whole] = (row.samples[i] - p) * scale;
-        weight[i - whole] = row.weights == nullptr ? 1.0 : row.weights[i];
-      }
-      f64x8 term = z * z * -0.5;
-      exp_nonpositive(term);
-      sum += term * weight;
-    }
-    row.sums[j] = sum_lanes(sum);
+    row.sums[j] = row.weights == nullptr ? direct_sum<false>(row, row.points[j], scale) : direct_sum<true>(row, row.points[j], scale);
   }
 }
 
@@ -82,32 +90,33 @@ void locate(const double* x, std::int64_t n, double origin, double spacing, std:
   }
 }
 
-// {1, t, t^2, ... t^7}
-inline void first_powers(double t, f64x8& powers) {
-  const double t2 = t * t, t4 = t2 * t2;
-  const f64x8 by1 = f64x8{0, 1, 0, 1, 0, 1, 0, 1} * t + f64x8{1, 0, 1, 0, 1, 0, 1, 0};
-  const f64x8 by2 = f64x8{0, 0, 1, 1, 0, 0, 1, 1} * t2 + f64x8{1, 1, 0, 0, 1, 1, 0, 0};
-  const f64x8 by4 = f64x8{0, 0, 0, 0, 1, 1, 1, 1} * t4 + f64x8{1, 1, 1, 1, 0, 0, 0, 0};
-  powers = by1 * by2 * by4;
+// {1, t, t^2, ...}, one vector of them: lane l is the product of t, t^2, t^4 wherever l has that bit.
+inline Doubles first_powers(double t, double t2, double t4) {
+  alignas(64) static constexpr double kBits[3][2][8] = {{{0, 1, 0, 1, 0, 1, 0, 1}, {1, 0, 1, 0, 1, 0, 1, 0}},
+                                                        {{0, 0, 1, 1, 0, 0, 1, 1}, {1, 1, 0, 0, 1, 1, 0, 0}},
+                                                        {{0, 0, 0, 0, 1, 1, 1, 1}, {1, 1, 1, 1, 0, 0, 0, 0}}};
+  Doubles powers = load(kBits[0][0]) * t + load(kBits[0][1]);
+  if constexpr (kLanes >= 4) powers *= load(kBits[1][0]) * t2 + load(kBits[1][1]);
+  if constexpr (kLanes >= 8) powers *= load(kBits[2][0]) * t4 + load(kBits[2][1]);
+  return powers;
 }
 
 template <typename Shape>
 void accumulate_moments(const RowSums& row, double spacing, double* moments) {
-  constexpr int kVectors = Shape::kTerms / 8;
   alignas(64) double offset[kBlock];
   std::int32_t box[kBlock];
   for (std::int64_t begin = 0; begin < row.n; begin += kBlock) {
     const std::int64_t count = row.n - begin < kBlock ? row.n - begin : kBlock;
     locate(row.samples + begin, count, row.origin, spacing, box, offset);
     for (std::int64_t i = 0; i < count; ++i) {
-      f64x8 powers;
-      first_powers(offset[i], powers);
+      const double t = offset[i], t2 = t * t, t4 = t2 * t2;
+      const double step = kLanes == 2 ? t2 : kLanes == 4 ? t4 : t4 * t4;
+      Doubles powers = first_powers(t, t2, t4);
       if (row.weights != nullptr) powers *= row.weights[begin + i];
-      f64x8* mine = reinterpret_cast<f64x8*>(moments + box[i] * Shape::kTerms);
-      mine[0] += powers;
-      if constexpr (kVectors == 2) {
-        const double t2 = offset[i] * offset[i], t4 = t2 * t2;
-        mine[1] += powers * (t4 * t4);
+      double* mine = moments + box[i] * Shape::kTerms;
+      for (int v = 0; v < Shape::kTerms; v += kLanes) {
+        store(mine + v, load(mine + v) + powers);
+        powers *= step;
       }
     }
   }
@@ -116,45 +125,41 @@ void accumulate_moments(const RowSums& row, double spacing, double* moments) {
 // nodes[i .. i + 2 W] += spread(moments of box i): window column c of box i is node i + c.
 template <typename Shape>
 void spread_to_nodes(const double* moments, std::int64_t boxes, const LatticeTables<Shape>& tables, double* nodes) {
-  constexpr int kVectors = Shape::kPadded / 8;
+  constexpr int kVectors = Shape::kPadded / kLanes;
   for (std::int64_t i = 0; i < boxes; ++i) {
     const double* m = moments + i * Shape::kTerms;
     if (m[0] == 0.0) continue;  // an empty box: rows with outliers have many
-    f64x8 column[kVectors] = {};
+    Doubles column[kVectors] = {};
     for (int d = 0; d < Shape::kTerms; ++d) {
-      for (int v = 0; v < kVectors; ++v) column[v] += PRUNING_EXT_LOAD8(&tables.spread[d][8 * v]) * m[d];
+      for (int v = 0; v < kVectors; ++v) column[v] += load(&tables.spread[d][kLanes * v]) * m[d];
     }
-    for (int v = 0; v < kVectors; ++v) {
-      f64x8_any* target = reinterpret_cast<f64x8_any*>(nodes + i + 8 * v);
-      *target += column[v];
-    }
+    for (int v = 0; v < kVectors; ++v) store(nodes + i + kLanes * v, load(nodes + i + kLanes * v) + column[v]);
   }
 }
 
-// smooth[j] = sum_m taps[m] nodes[j + m], j < count in whole vectors of 16; nodes are padded accordingly.
+// smooth[j] = sum_m taps[m] nodes[j + m], j < count in whole strips; nodes are padded accordingly.
 template <typename Shape>
 void convolve(const double* nodes, std::int64_t count, const double* taps, double* smooth) {
   constexpr int kAll = 2 * Shape::kTaps + 1;
-  for (std::int64_t j = 0; j < count; j += 16) {
-    f64x8 first{}, second{};
+  constexpr int kVectors = 4;
+  for (std::int64_t j = 0; j < count; j += kVectors * kLanes) {
+    Doubles strip[kVectors] = {};
     for (int m = 0; m < kAll; ++m) {
-      first += PRUNING_EXT_LOAD8(nodes + j + m) * taps[m];
-      second += PRUNING_EXT_LOAD8(nodes + j + m + 8) * taps[m];
+      for (int v = 0; v < kVectors; ++v) strip[v] += load(nodes + j + m + kLanes * v) * taps[m];
     }
-    *reinterpret_cast<f64x8_any*>(smooth + j) = first;
-    *reinterpret_cast<f64x8_any*>(smooth + j + 8) = second;
+    for (int v = 0; v < kVectors; ++v) store(smooth + j + kLanes * v, strip[v]);
   }
 }
 
 template <typename Shape>
 void gather_to_boxes(const double* smooth, std::int64_t boxes, const LatticeTables<Shape>& tables, double* local) {
-  constexpr int kVectors = Shape::kTerms / 8;
+  constexpr int kVectors = Shape::kTerms / kLanes;
   for (std::int64_t b = 0; b < boxes; ++b) {
-    f64x8 polynomial[kVectors] = {};
+    Doubles polynomial[kVectors] = {};
     for (int c = 0; c < Shape::kColumns; ++c) {
-      for (int v = 0; v < kVectors; ++v) polynomial[v] += PRUNING_EXT_LOAD8(&tables.gather[c][8 * v]) * smooth[b + c];
+      for (int v = 0; v < kVectors; ++v) polynomial[v] += load(&tables.gather[c][kLanes * v]) * smooth[b + c];
     }
-    for (int v = 0; v < kVectors; ++v) *reinterpret_cast<f64x8*>(local + b * Shape::kTerms + 8 * v) = polynomial[v];
+    for (int v = 0; v < kVectors; ++v) store(local + b * Shape::kTerms + kLanes * v, polynomial[v]);
   }
 }
 
@@ -210,7 +215,7 @@ void lattice(const RowSums& row, const Extent& extent, const LatticeTables<Shape
 }  // namespace
 
 const Kernels& kernels() {
-  static constexpr Kernels table{load, moments, direct, lattice<CoarseLattice>, lattice<FineLattice>};
+  static constexpr Kernels table{load_range, moments, direct, lattice<CoarseLattice>, lattice<FineLattice>};
   return table;
 }
 
