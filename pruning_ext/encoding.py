@@ -88,22 +88,10 @@ def encode(tensor: Tensor, base: Tensor | None) -> Encoded:
     return Encoded(encoding, changed, parts)
 
 
-def are_parts_of(encoding: str, parts: set[str]) -> bool:
-    """Whether ``parts`` are the suffixes that ``encoding`` is written with."""
-    expected: dict[str, list[set[str]]] = {
-        SAME: [set()],
-        WHOLE: [{""}],
-        BITMASK: [{".values", ".bitmask"}],
-        COLUMNS: [{".values", ".columns"}, {".values", ".columns", ".counts"}],
-    }
-    return parts in expected.get(encoding, [])
-
-
 def decode(encoding: str, parts: Mapping[str, Tensor], base: Tensor | None) -> Tensor:
     """The tensor that :func:`encode` wrote, as a new one on the CPU.
 
-    Raises:
-        ValueError: the parts contradict each other or do not fit ``base``.
+    The parts must have passed :func:`check_parts`.
     """
     if encoding == WHOLE:
         return parts[""].clone()
@@ -112,32 +100,51 @@ def decode(encoding: str, parts: Mapping[str, Tensor], base: Tensor | None) -> T
     result = base.detach().to("cpu", copy=True).contiguous()
     if encoding == SAME:
         return result
-    values = parts[".values"]
-    if values.dtype != base.dtype:
-        raise ValueError(f"values are {values.dtype} and the base is {base.dtype}")
     bits = _bits(result)  # shares the memory of `result`
-    places = _bitmask_places(parts, bits.size) if encoding == BITMASK else _column_places(parts, base.shape)
-    count = np.count_nonzero(places) if encoding == BITMASK else places.size
-    if count != values.numel():
-        raise ValueError(f"{values.numel()} values for {count} places")
-    bits[places] = _bits(values)
+    bits[_places(encoding, parts, base.shape)] = _bits(parts[".values"])
     return result
 
 
-def _bitmask_places(parts: Mapping[str, Tensor], numel: int) -> np.ndarray:
-    packed = parts[".bitmask"].numpy()
+def check_parts(encoding: str, parts: Mapping[str, Tensor], shape: torch.Size, dtype: torch.dtype) -> None:
+    """Raise ``ValueError`` unless :func:`decode` can make a tensor of this shape and dtype from ``parts``."""
+    expected: dict[str, list[set[str]]] = {
+        SAME: [set()],
+        WHOLE: [{""}],
+        BITMASK: [{".values", ".bitmask"}],
+        COLUMNS: [{".values", ".columns"}, {".values", ".columns", ".counts"}],
+    }
+    if set(parts) not in expected.get(encoding, []):
+        raise ValueError(f"encoding {encoding!r} with parts {sorted(parts)}")
+    if encoding == SAME:
+        return
+    values = parts["" if encoding == WHOLE else ".values"]
+    if values.dtype != dtype or (encoding == WHOLE and values.shape != shape):
+        raise ValueError(f"values are {values.dtype} {list(values.shape)}, expected {dtype} {list(shape)}")
+    if encoding != WHOLE:
+        places = _places(encoding, parts, shape)
+        count = np.count_nonzero(places) if encoding == BITMASK else places.size
+        if count != values.numel():
+            raise ValueError(f"{values.numel()} values for {count} places")
+
+
+def _places(encoding: str, parts: Mapping[str, Tensor], shape: torch.Size) -> np.ndarray:
+    if encoding == BITMASK:
+        return _bitmask_places(parts[".bitmask"].numpy(), row_shape(shape))
+    counts = parts[".counts"].numpy() if ".counts" in parts else None
+    return _column_places(parts[".columns"].numpy(), counts, row_shape(shape))
+
+
+def _bitmask_places(packed: np.ndarray, row_shape: tuple[int, int]) -> np.ndarray:
+    numel = row_shape[0] * row_shape[1]
     if packed.dtype != np.uint8 or packed.size != -(-numel // 8):
         raise ValueError(f"the bitmask has {packed.size} bytes of {packed.dtype} for {numel} entries")
     return np.unpackbits(packed, count=numel, bitorder="little").view(bool)
 
 
-def _column_places(parts: Mapping[str, Tensor], shape: torch.Size) -> np.ndarray:
-    rows, n = row_shape(shape)
-    columns = parts[".columns"].numpy().astype(np.int64)
-    if ".counts" in parts:
-        counts = parts[".counts"].numpy().astype(np.int64)
-    else:
-        counts = np.full(rows, columns.size // max(rows, 1))
+def _column_places(columns: np.ndarray, counts: np.ndarray | None, row_shape: tuple[int, int]) -> np.ndarray:
+    rows, n = row_shape
+    columns = columns.astype(np.int64)
+    counts = np.full(rows, columns.size // max(rows, 1)) if counts is None else counts.astype(np.int64)
     if counts.shape != (rows,) or (counts < 0).any() or counts.sum() != columns.size:
         raise ValueError(f"the counts do not share {columns.size} columns among {rows} rows")
     places = np.repeat(np.arange(rows) * n, counts) + columns

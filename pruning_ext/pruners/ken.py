@@ -32,9 +32,9 @@ class KENConfig(PruneConfig):
     """What KEN keeps.
 
     Pruned are the parameters of two or more dimensions (float64, float32, float16, bfloat16) that the base
-    has in the same shape; those of more than two are viewed as rows over their first dimension. Everything else
-    stays as fine-tuned: vectors (biases, norms), new heads, resized embeddings, buffers, and what ``targets``
-    and ``ignore`` leave out. Tied tensors are pruned once.
+    has in the same shape; those of more than two are viewed as rows over their first dimension. Everything
+    else stays as fine-tuned: vectors (biases, norms), new heads, resized embeddings, buffers, and what
+    ``targets`` and ``ignore`` leave out. Tied tensors are pruned once.
 
     Attributes:
         k: entries kept per row; a row of at most ``k`` entries is kept whole.

@@ -87,7 +87,9 @@ def prune(
     """Prune ``model`` by ``config``, or by a plan made earlier for the same model.
 
     Without ``inplace`` the inputs stay as they are and the result is one new copy of ``model``; with it the
-    result is ``model`` itself. Every error that the plan can find is raised before the first change.
+    result is ``model`` itself. Every error that the plan can find is raised before the first change. The
+    result remembers its configuration as the attribute ``pruning_config``, for what is written about it on
+    disk.
 
     Raises:
         ValueError: a plan that was made for a model with other tensor names, shapes or dtypes.
@@ -109,4 +111,5 @@ def prune(
     report = method.apply(
         result, made, pretrained=pretrained, calibration=calibration, show_progress=show_progress
     )
+    result.pruning_config = made.config  # type: ignore[assignment]
     return PruneResult(result, made, report)

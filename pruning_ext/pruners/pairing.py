@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 
@@ -46,49 +47,49 @@ def named_state(model: nn.Module, role: str) -> dict[str, tuple[tuple[str, ...],
     return {names[0]: (tuple(names[1:]), state[names[0]]) for names in found.values()}
 
 
-def pair_tensors(model: nn.Module, base: nn.Module) -> list[Pair]:
+def pair_tensors(model: nn.Module, base: nn.Module, base_role: str = "pretrained") -> list[Pair]:
     """Every tensor of ``model``, in order, with its counterpart in ``base``.
 
     The counterpart has the same name, or the same after adding or removing the models' ``base_model_prefix``
     (so that a bare backbone serves as the base of a model with a head), and the same shape. A tensor without
-    one is new: a head, or an embedding that was resized.
+    one is new: a head, or an embedding that was resized. Messages call the base ``base_role``.
 
     Raises:
         ValueError: the models do not belong together (another ``model_type``, other layers, no tensor in
             common), a pair differs in dtype or device, or a tensor is on the meta device.
     """
-    _check_model_type(model, base)
+    _check_model_type(model, base, base_role)
     ours = named_state(model, "model")
     theirs: dict[str, Tensor] = {}
-    for name, (tied, tensor) in named_state(base, "pretrained").items():
+    for name, (tied, tensor) in named_state(base, base_role).items():
         theirs |= dict.fromkeys((name, *tied), tensor)
     prefixes = base_prefixes(model, base)
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     pairs = []
     for name, (tied, tensor) in ours.items():
-        base_name = find_counterpart((name, *tied), tensor, theirs, prefixes)
+        base_name = find_counterpart((name, *tied), tensor.shape, theirs, prefixes)
         counterpart = None if base_name is None else theirs[base_name]
         pairs.append(Pair(name, tied, tensor, base_name, counterpart, name in parameters))
     if not any(pair.base is not None and pair.is_parameter for pair in pairs):
         raise ValueError(
-            f"model ({type(model).__name__}) and pretrained ({type(base).__name__}) have no parameter of the "
-            "same name and shape: they do not belong together"
+            f"model ({type(model).__name__}) and {base_role} ({type(base).__name__}) have no parameter of "
+            "the same name and shape: they do not belong together"
         )
-    _check_layers(pairs, theirs, prefixes)
+    _check_layers(pairs, theirs, prefixes, base_role)
     for pair in pairs:
-        _check_storage(pair)
+        _check_storage(pair, base_role)
     return pairs
 
 
 def find_counterpart(
-    names: Iterable[str], tensor: Tensor, candidates: Mapping[str, Tensor], prefixes: Iterable[str]
+    names: Iterable[str], shape: Sequence[int], candidates: Mapping[str, Tensor], prefixes: Iterable[str]
 ) -> str | None:
     """The first of ``names``, as it is or with a prefix more or less, that a candidate of this shape has."""
     prefixes = list(prefixes)
     for name in names:
         spellings = [name, *(name.removeprefix(p) for p in prefixes), *(p + name for p in prefixes)]
         for spelling in spellings:
-            if spelling in candidates and candidates[spelling].shape == tensor.shape:
+            if spelling in candidates and candidates[spelling].shape == torch.Size(shape):
                 return spelling
     return None
 
@@ -99,16 +100,18 @@ def base_prefixes(*models: nn.Module) -> list[str]:
     return list(dict.fromkeys(f"{prefix}." for prefix in prefixes if prefix))
 
 
-def _check_model_type(model: nn.Module, base: nn.Module) -> None:
+def _check_model_type(model: nn.Module, base: nn.Module, base_role: str) -> None:
     kinds = [getattr(getattr(m, "config", None), "model_type", None) for m in (model, base)]
     if None not in kinds and kinds[0] != kinds[1]:
         raise ValueError(
-            f"model is of type {kinds[0]!r} ({type(model).__name__}) and pretrained of type {kinds[1]!r} "
+            f"model is of type {kinds[0]!r} ({type(model).__name__}) and {base_role} of type {kinds[1]!r} "
             f"({type(base).__name__}): they do not belong together"
         )
 
 
-def _check_layers(pairs: list[Pair], theirs: Mapping[str, Tensor], prefixes: list[str]) -> None:
+def _check_layers(
+    pairs: list[Pair], theirs: Mapping[str, Tensor], prefixes: list[str], base_role: str
+) -> None:
     """A new head is welcome, a layer that one model has and the other lacks is not."""
     if not prefixes:  # not a Hugging Face model: nothing tells a head from a backbone
         return
@@ -117,7 +120,7 @@ def _check_layers(pairs: list[Pair], theirs: Mapping[str, Tensor], prefixes: lis
     for pair in pairs:
         if pair.base is None and pair.is_parameter and _stack(pair.name, prefixes) in matched:
             raise ValueError(
-                f"model has {pair.name} of shape {list(pair.tensor.shape)}, and pretrained has no tensor of "
+                f"model has {pair.name} of shape {list(pair.tensor.shape)}, and {base_role} has no tensor of "
                 "that name and shape: the two differ in the number or size of their layers"
             )
     ours = [name for pair in pairs for name in (pair.name, *pair.tied)]
@@ -125,8 +128,8 @@ def _check_layers(pairs: list[Pair], theirs: Mapping[str, Tensor], prefixes: lis
     for name, tensor in theirs.items():
         if _stack(name, prefixes) in matched and not known.intersection(_bare(name, prefixes)):
             raise ValueError(
-                f"pretrained has {name} of shape {list(tensor.shape)}, and model has no tensor of that name: "
-                "the two differ in the number or size of their layers"
+                f"{base_role} has {name} of shape {list(tensor.shape)}, and model has no tensor of that "
+                "name: the two differ in the number or size of their layers"
             )
 
 
@@ -142,16 +145,16 @@ def _stack(name: str, prefixes: list[str]) -> str | None:
     return numbered[1] if numbered else None
 
 
-def _check_storage(pair: Pair) -> None:
+def _check_storage(pair: Pair, base_role: str) -> None:
     if pair.base is None:
         return
     if pair.tensor.dtype != pair.base.dtype:
         raise ValueError(
-            f"tensor {pair.name} is {pair.tensor.dtype} in model and {pair.base.dtype} in pretrained: "
+            f"tensor {pair.name} is {pair.tensor.dtype} in model and {pair.base.dtype} in {base_role}: "
             "load both in one dtype"
         )
     if pair.tensor.device != pair.base.device:
         raise ValueError(
             f"tensor {pair.name} is on {pair.tensor.device} in model and on {pair.base.device} in "
-            "pretrained: move them to one device"
+            f"{base_role}: move them to one device"
         )

@@ -1,0 +1,81 @@
+"""The README.md of a delta directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pruning_ext.delta_file import CONFIG_NAME, WEIGHTS_NAME
+
+_CARD = """\
+---
+library_name: pruning_ext
+{base_line}tags:
+- pruning
+- {method}
+---
+
+# {title}
+
+This directory holds what a {architecture} has beyond its base model, {base}: {changed:,} of {entries:,}
+entries differ in {differing} of {tensors} tensors. It is not a model by itself.
+
+| | MB |
+|---|---|
+| `{weights}` | {delta_mb:,.2f} |
+| the parameters of the dense model ({dtype}) | {dense_mb:,.2f} |
+
+{how}
+Restore the model, bit for bit:
+
+```python
+from transformers import {base_architecture}
+from pruning_ext import load_delta
+
+base = {base_architecture}.from_pretrained("{base_path}", dtype="{dtype}")
+model = load_delta(base, ".")
+```
+
+or `pruning-ext apply {base_path} . -o DIR`.
+
+`{config}` lists every tensor with its encoding and the sha256 of the base tensor it builds on; a base that
+differs in any of them is refused. Written by pruning_ext {version}.
+"""
+
+
+def write_card(directory: Path, document: dict[str, Any], dense_bytes: int) -> None:
+    """Write ``README.md`` into ``directory`` from the content of ``delta_config.json``."""
+    tensors = document["tensors"].values()
+    name = document["base_model_name_or_path"]
+    settings = (document["config"] or {}).items()
+    how = ", ".join(f"{key}={value}" for key, value in settings if value not in (None, [], ""))
+    # A name on the hub has the form owner/name; a path on some machine is of no use there.
+    on_hub = name and name.count("/") == 1 and not name.startswith((".", "/", "~"))
+    card = _CARD.format(
+        base_line=f"base_model: {name}\n" if on_hub else "",
+        method=document["method"] or "delta",
+        title=f"{document['architecture']}, {document['method'] or 'delta'}",
+        architecture=document["architecture"],
+        base=f"`{name}` ({document['base_architecture']})" if name else f"a {document['base_architecture']}",
+        base_path=name or "BASE",
+        base_architecture=document["base_architecture"],
+        changed=sum(entry["changed"] for entry in tensors),
+        entries=sum(_product(entry["shape"]) for entry in tensors),
+        differing=sum(1 for entry in tensors if entry["changed"]),
+        tensors=len(tensors),
+        weights=WEIGHTS_NAME,
+        config=CONFIG_NAME,
+        delta_mb=(directory / WEIGHTS_NAME).stat().st_size / 1e6,
+        dense_mb=dense_bytes / 1e6,
+        dtype=document["dtype"],
+        how=f"Pruned with {how}.\n" if how else "",
+        version=document["library_version"],
+    )
+    (directory / "README.md").write_text(card, encoding="utf-8")
+
+
+def _product(shape: list[int]) -> int:
+    result = 1
+    for size in shape:
+        result *= size
+    return result

@@ -1,0 +1,129 @@
+"""What the package needs to know of Hugging Face models: their class, configuration, and how to build one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+from transformers.utils import logging
+
+# Where a model came from and how it runs, not what it is.
+_VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+
+
+def describe_model(model: nn.Module, base: nn.Module) -> dict[str, Any]:
+    """What a delta records about its two models: classes, names, configuration, dtype."""
+    prefixes = [getattr(each, "base_model_prefix", "") for each in (model, base)]
+    return {
+        "architecture": type(model).__name__,
+        "base_architecture": type(base).__name__,
+        "base_model_name_or_path": model_name(base),
+        "base_model_prefixes": list(dict.fromkeys(filter(None, prefixes))),
+        "dtype": main_dtype(model),
+        "model_config": _config_of(model),
+        "generation_config": _generation_config_of(model),
+    }
+
+
+def model_name(model: nn.Module) -> str | None:
+    """The name or path a Hugging Face model was loaded from."""
+    return getattr(getattr(model, "config", None), "_name_or_path", None) or None
+
+
+def main_dtype(model: nn.Module) -> str:
+    """The dtype that holds most of the parameters, as in ``float32``."""
+    sizes: Counter[str] = Counter()
+    for parameter in model.parameters():
+        sizes[str(parameter.dtype).removeprefix("torch.")] += parameter.numel()
+    return sizes.most_common(1)[0][0]
+
+
+def same_config(model: nn.Module, config: dict[str, Any] | None) -> bool:
+    """Whether ``model`` is configured as ``config`` says, apart from where it came from."""
+    return _lasting(_config_of(model)) == _lasting(config)
+
+
+def find_model_class(name: str) -> type[nn.Module] | None:
+    """The transformers model class of this name."""
+    found = getattr(transformers, name, None)
+    if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
+        return found
+    return None
+
+
+def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.Module) -> nn.Module:
+    """A model of the described class and configuration that takes over the tensors of ``state``.
+
+    It is made by ``from_pretrained``, which knows about tied weights, buffers and dtypes; a tensor that is
+    missing or left over is an error, because nothing may be initialised at random here.
+    """
+    name = description["architecture"]
+    kind: Any = type(base) if type(base).__name__ == name else find_model_class(name)
+    if kind is None or not hasattr(kind, "from_pretrained"):
+        raise ValueError(
+            f"the delta is of a {name} with other tensors than base ({type(base).__name__}), and transformers "
+            f"{transformers.__version__} cannot build one"
+        )
+    config = kind.config_class.from_dict(description["model_config"])
+    dtype = getattr(torch, description["dtype"])
+    with quiet_loading():
+        model, info = kind.from_pretrained(
+            None, config=config, state_dict=state, dtype=dtype, output_loading_info=True
+        )
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if names := sorted(map(str, info[problem])):
+            raise ValueError(f"{name} cannot be built: {problem.replace('_', ' ')} {', '.join(names[:3])}")
+    for tensor_name, tensor in model.state_dict().items():
+        if tensor.dtype != state[tensor_name].dtype:  # a model of several dtypes, which the loader made one
+            owner, _, leaf = tensor_name.rpartition(".")
+            getattr(model.get_submodule(owner), leaf).data = state[tensor_name]
+    if description.get("generation_config") is not None:
+        model.generation_config = transformers.GenerationConfig.from_dict(description["generation_config"])
+    if description["model_config"].get("_name_or_path"):
+        model.config._name_or_path = description["model_config"]["_name_or_path"]
+    devices = {parameter.device for parameter in base.parameters()}
+    return model.to(devices.pop()) if len(devices) == 1 else model
+
+
+@contextlib.contextmanager
+def quiet_loading() -> Iterator[None]:
+    """No progress bars and no reports of transformers while it loads."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:
+    owner, _, leaf = name.rpartition(".")
+    current = getattr(model.get_submodule(owner), leaf)
+    current.data = tensor
+
+
+def _config_of(model: nn.Module) -> dict[str, Any] | None:
+    config = getattr(model, "config", None)
+    if not isinstance(config, transformers.PretrainedConfig):
+        return None
+    return dict(json.loads(config.to_json_string(use_diff=False)))
+
+
+def _generation_config_of(model: nn.Module) -> dict[str, Any] | None:
+    config = getattr(model, "generation_config", None)
+    return None if config is None else dict(json.loads(config.to_json_string(use_diff=True)))
+
+
+def _lasting(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {key: _lasting(value) for key, value in config.items() if key not in _VOLATILE}
+    return config
