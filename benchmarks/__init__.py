@@ -1,0 +1,1 @@
+"""Benchmarks on pytest-benchmark, and the scripts that compare providers for the record."""
