@@ -1,1 +1,1 @@
-"""The two pruners on real models: ``python -m demo`` fetches the inputs once, prunes, measures, and prints tables."""
+"""The pruners on real models: ``python -m demo`` fetches the inputs once, prunes, measures, prints tables."""

