@@ -1,0 +1,57 @@
+# Everything a person or a machine does here, each in one word. The environment is made at first use.
+PYTHON ?= python3
+TORCH := 2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready-$(TORCH)
+NATIVE := $(wildcard CMakeLists.txt cmake/*.cmake setup.py csrc/*.cpp csrc/*/*) pyproject.toml
+BUILT := $(VENV)/.built
+
+.PHONY: help environment build demo test test-cpp lint format bench clean
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# torch comes first and pinned: an index's newest would bring gigabytes of CUDA libraries. An index that has a build for
+# this version without CUDA can be named by PIP_EXTRA_INDEX_URL.
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet torch==$(TORCH)
+	$(BIN)/python -m pip install --quiet numpy pybind11 ninja "cmake>=3.25" "setuptools>=77" wheel
+	$(BIN)/python scripts/requirements.py test bench lint demo | $(BIN)/python -m pip install --quiet -r /dev/stdin
+	touch $@
+
+$(BUILT): $(STAMP) $(NATIVE)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	touch $@
+
+environment: $(STAMP)  ## the virtual environment, without the package
+build: $(BUILT)  ## the package, in place
+
+demo: build  ## prune real models and print what it cost
+	PYTHONPATH=examples $(BIN)/python -m demo
+
+test: build test-cpp  ## the whole suite: C++ under sanitizers, then Python
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-cpp: build  ## the torch-free core under AddressSanitizer and UndefinedBehaviorSanitizer
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S . -B build/sanitized -G Ninja -DPRUNING_EXT_TESTS=ON \
+	  -DPRUNING_EXT_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo > build/sanitized.log 2>&1 \
+	  || { cat build/sanitized.log; exit 1; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/sanitized
+	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/sanitized --output-on-failure
+
+SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'examples/*.cpp')
+lint: $(STAMP)  ## formatting, style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
+	$(BIN)/mypy
+
+format: $(STAMP)  ## rewrite the sources as lint wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(SOURCES)
+
+clean:  ## remove what was built
+	rm -rf build pruning_ext/*.so pruning_ext/build_info.json $(BUILT)
