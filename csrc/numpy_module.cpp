@@ -1,5 +1,5 @@
-// `pruning_ext._core`: what this build and this CPU can do, and the ops on NumPy arrays. No torch here. The public face, with
-// docstrings and broadcasting, is pruning_ext/numpy.py, which hands over arrays of two dimensions.
+// `pruning_ext._core`: what this build and this CPU can do, and the ops on NumPy arrays. No torch here. The public
+// face, with docstrings and broadcasting, is pruning_ext/numpy.py, which hands over arrays of two dimensions.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
@@ -22,7 +22,9 @@ void check(bool condition, const std::string& sentence) {
   if (!condition) throw py::value_error(sentence);
 }
 
-void raise_fault(const Status& status, const char* subject) { check(static_cast<bool>(status), fault_sentence(status, subject)); }
+void raise_fault(const Status& status, const char* subject) {
+  check(static_cast<bool>(status), fault_sentence(status, subject));
+}
 
 Matrix matrix_of(const py::array& array, const char* name) {
   check(array.ndim() == 2, std::string(name) + " must have 2 dimensions, has " + std::to_string(array.ndim()));
@@ -65,8 +67,8 @@ py::array empty_like_result(const Matrix& samples, py::ssize_t cols) {
 DType result_dtype(const Matrix& samples) { return samples.dtype == DType::float64 ? DType::float64 : DType::float32; }
 
 py::array gaussian_kde(const py::array& samples, const py::array& points, const Doubles& bandwidth,
-                       const std::optional<py::array>& weights, bool log, bool leave_one_out, std::optional<double> rtol,
-                       unsigned num_threads) {
+                       const std::optional<py::array>& weights, bool log, bool leave_one_out,
+                       std::optional<double> rtol, unsigned num_threads) {
   kde::KdeParams params;
   params.samples = rows_of(samples, "samples");
   params.points = matrix_of(points, "points");
@@ -98,7 +100,8 @@ py::tuple gaussian_kde_grid(const py::array& samples, std::int64_t num_points, c
   params.bandwidth = bandwidth_of(bandwidth, params.samples);
   params.accuracy = accuracy_for(rtol, params.samples.dtype);
   params.dtype = result_dtype(params.samples);
-  py::array grid = empty_like_result(params.samples, num_points), density = empty_like_result(params.samples, num_points);
+  py::array grid = empty_like_result(params.samples, num_points),
+            density = empty_like_result(params.samples, num_points);
   params.grid = grid.mutable_data();
   params.density = density.mutable_data();
   Status status;
@@ -153,6 +156,7 @@ PYBIND11_MODULE(_core, module) {
              arg("weights"), arg("log"), arg("leave_one_out"), arg("rtol"), arg("num_threads"));
   module.def("gaussian_kde_grid", &gaussian_kde_grid, arg("samples").noconvert(), arg("num_points"), arg("bandwidth"),
              arg("rtol"), arg("num_threads"));
-  module.def("kde_bandwidth", &kde_bandwidth, arg("samples").noconvert(), arg("weights"), arg("rule"), arg("num_threads"));
+  module.def("kde_bandwidth", &kde_bandwidth, arg("samples").noconvert(), arg("weights"), arg("rule"),
+             arg("num_threads"));
   module.def("ken_mask", &ken_mask, arg("weight").noconvert(), arg("k"), arg("keep_ties"), arg("num_threads"));
 }

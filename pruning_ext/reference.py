@@ -63,20 +63,20 @@ def ken_mask(weight: Tensor, k: int, keep_ties: bool = False) -> Tensor:
     mask = torch.zeros_like(weight, dtype=torch.bool)
     for row, kept in zip(weight.double(), mask, strict=True):
         low, high = row.aminmax()
-        if low == high or k == 0:  # no bandwidth: keep the first k
+        if low == high:  # no bandwidth: keep the first k
             kept[:k] = True
-            continue
-        h = kde_bandwidth(row[None], "ken")
-        grid = torch.arange(k, dtype=torch.float64, device=row.device) * ((high - low) / max(k - 1, 1)) + low
-        if k > 1:
-            grid[-1] = high
-        bucket = gaussian_kde(row[None], grid[None], h)[0].round()  # round half to even
-        free = torch.ones_like(kept)
-        for point in grid[bucket.argsort(descending=True, stable=True)]:
-            distance = (row - point).abs().masked_fill(~free, math.inf)
-            nearest = int((distance == distance.min()).nonzero()[0])  # argmin does not promise the first
-            free[nearest] = False
-            kept[nearest] = True
+        elif k > 0:
+            h = kde_bandwidth(row[None], "ken")
+            grid = torch.arange(k, dtype=torch.float64, device=row.device) * ((high - low) / max(k - 1, 1)) + low
+            if k > 1:
+                grid[-1] = high
+            bucket = gaussian_kde(row[None], grid[None], h)[0].round()  # round half to even
+            free = torch.ones_like(kept)
+            for point in grid[bucket.argsort(descending=True, stable=True)]:
+                distance = (row - point).abs().masked_fill(~free, math.inf)
+                nearest = int((distance == distance.min()).nonzero()[0])  # argmin does not promise the first
+                free[nearest] = False
+                kept[nearest] = True
         if keep_ties:
             kept |= torch.isin(row, row[kept])
     return mask

@@ -1,5 +1,6 @@
-// Which of the compiled instruction sets this process uses. Kernel files named *_kernels.cpp are compiled once for each, in
-// a namespace named after it (PRUNING_EXT_ISA), and hand out one table of functions; drivers pick the table by cpu_isa().
+// Which of the compiled instruction sets this process uses. Kernel files named *_kernels.cpp are compiled once for
+// each, in a namespace named after it (PRUNING_EXT_ISA), and hand out one table of functions; drivers pick the table by
+// cpu_isa().
 #pragma once
 
 namespace pruning_ext {
@@ -20,19 +21,27 @@ const char* isa_name(Isa isa);
 
 #if defined(PRUNING_EXT_HAVE_X86_ISAS)
 // Declares `namespace::{baseline,avx2,avx512}::kernels()` and defines `active_kernels()`, which chooses among them.
-#define PRUNING_EXT_DECLARE_KERNELS(Table)                                          \
-  namespace baseline { const Table& kernels(); }                                    \
-  namespace avx2 { const Table& kernels(); }                                        \
-  namespace avx512 { const Table& kernels(); }                                      \
-  inline const Table& active_kernels() {                                            \
-    switch (::pruning_ext::cpu_isa()) {                                             \
-      case ::pruning_ext::Isa::avx512: return avx512::kernels();                    \
-      case ::pruning_ext::Isa::avx2: return avx2::kernels();                        \
-      default: return baseline::kernels();                                          \
-    }                                                                               \
+#define PRUNING_EXT_DECLARE_KERNELS(Table)                       \
+  namespace baseline {                                           \
+  const Table& kernels();                                        \
+  }                                                              \
+  namespace avx2 {                                               \
+  const Table& kernels();                                        \
+  }                                                              \
+  namespace avx512 {                                             \
+  const Table& kernels();                                        \
+  }                                                              \
+  inline const Table& active_kernels() {                         \
+    switch (::pruning_ext::cpu_isa()) {                          \
+      case ::pruning_ext::Isa::avx512: return avx512::kernels(); \
+      case ::pruning_ext::Isa::avx2: return avx2::kernels();     \
+      default: return baseline::kernels();                       \
+    }                                                            \
   }
 #else
-#define PRUNING_EXT_DECLARE_KERNELS(Table)                                          \
-  namespace baseline { const Table& kernels(); }                                    \
+#define PRUNING_EXT_DECLARE_KERNELS(Table) \
+  namespace baseline {                     \
+  const Table& kernels();                  \
+  }                                        \
   inline const Table& active_kernels() { return baseline::kernels(); }
 #endif

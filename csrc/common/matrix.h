@@ -7,9 +7,7 @@ namespace pruning_ext {
 
 enum class DType : std::int8_t { float64, float32, float16, bfloat16 };
 
-constexpr std::int64_t dtype_size(DType dtype) {
-  return dtype == DType::float64 ? 8 : dtype == DType::float32 ? 4 : 2;
-}
+constexpr std::int64_t dtype_size(DType dtype) { return dtype == DType::float64 ? 8 : dtype == DType::float32 ? 4 : 2; }
 
 struct Matrix {  // [rows, cols]; strides count elements and may be 0 (a row shared by all) or negative
   const void* data = nullptr;
@@ -19,9 +17,7 @@ struct Matrix {  // [rows, cols]; strides count elements and may be 0 (a row sha
   std::int64_t row_stride = 0;
   std::int64_t col_stride = 1;
 
-  const void* row(std::int64_t r) const {
-    return static_cast<const char*>(data) + r * row_stride * dtype_size(dtype);
-  }
+  const void* row(std::int64_t r) const { return static_cast<const char*>(data) + r * row_stride * dtype_size(dtype); }
 };
 
 }  // namespace pruning_ext

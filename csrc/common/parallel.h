@@ -6,17 +6,13 @@
 
 namespace pruning_ext {
 
-// Calls body(first, last) on disjoint pieces of [begin, end), each of at least `grain` items; returns when all are done.
-// No result may depend on how the range was cut.
-using ParallelFor = std::function<void(std::int64_t begin,
-                                       std::int64_t end,
-                                       std::int64_t grain,
+// Calls body(first, last) on disjoint pieces of [begin, end), each of at least `grain` items; returns when all are
+// done. No result may depend on how the range was cut.
+using ParallelFor = std::function<void(std::int64_t begin, std::int64_t end, std::int64_t grain,
                                        const std::function<void(std::int64_t, std::int64_t)>& body)>;
 
 // Everything on the calling thread.
-inline void serial_for(std::int64_t begin,
-                       std::int64_t end,
-                       std::int64_t /*grain*/,
+inline void serial_for(std::int64_t begin, std::int64_t end, std::int64_t /*grain*/,
                        const std::function<void(std::int64_t, std::int64_t)>& body) {
   if (begin < end) body(begin, end);
 }

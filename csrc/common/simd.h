@@ -1,6 +1,6 @@
-// Doubles in the compiler's own vector type, as wide as the instruction set's registers: one source serves SSE2, AVX2, AVX-512
-// and NEON. Only for *_kernels.cpp: everything has internal linkage, so that no copy compiled for one instruction set can be
-// linked into code for another.
+// Doubles in the compiler's own vector type, as wide as the instruction set's registers: one source serves SSE2, AVX2,
+// AVX-512 and NEON. Only for *_kernels.cpp: everything has internal linkage, so that no copy compiled for one
+// instruction set can be linked into code for another.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,8 @@ inline double sum_lanes(Doubles v) {
 }
 
 inline double half_to_double(std::uint16_t bits) {
-  // Shifts the fields into float32's places and rescales: exact for subnormals too. Inf and NaN keep their exponent of ones.
+  // Shifts the fields into float32's places and rescales: exact for subnormals too. Inf and NaN keep their exponent of
+  // ones.
   const std::uint32_t magnitude = static_cast<std::uint32_t>(bits & 0x7fff) << 13;
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
   const bool special = (bits & 0x7c00) == 0x7c00;
@@ -78,7 +79,8 @@ struct Range {
 
 template <typename Element, typename Convert>
 inline Range load_as_double(const Element* source, std::int64_t stride, std::int64_t n, double* out, Convert convert) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = convert(source[i * stride]) + 0.0;  // -0.0 becomes +0.0: equal values, equal bits
+  for (std::int64_t i = 0; i < n; ++i)
+    out[i] = convert(source[i * stride]) + 0.0;  // -0.0 becomes +0.0: equal values, equal bits
   constexpr double kInf = __builtin_inf();
   double low[8], high[8], not_finite[8] = {};
   for (int l = 0; l < 8; ++l) low[l] = kInf, high[l] = -kInf;

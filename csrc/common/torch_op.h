@@ -1,4 +1,5 @@
-// Between torch's stable ABI and the kernels: views of tensors, errors as sentences, torch's threads. For *_op*.cpp only.
+// Between torch's stable ABI and the kernels: views of tensors, errors as sentences, torch's threads. For *_op*.cpp
+// only.
 #pragma once
 
 #include <torch/csrc/stable/library.h>
@@ -38,7 +39,8 @@ inline DType dtype_of(const Tensor& tensor, const char* name) {
 // A floating-point tensor [R, N] as it lies in memory.
 inline Matrix matrix_of(const Tensor& tensor, const char* name) {
   check(tensor.dim() == 2, std::string(name) + " must have 2 dimensions, has " + std::to_string(tensor.dim()));
-  return {tensor.const_data_ptr(), dtype_of(tensor, name), tensor.size(0), tensor.size(1), tensor.stride(0), tensor.stride(1)};
+  return {tensor.const_data_ptr(), dtype_of(tensor, name), tensor.size(0),
+          tensor.size(1),          tensor.stride(0),       tensor.stride(1)};
 }
 
 // float64 in gives float64 out, everything else float32.
@@ -50,9 +52,7 @@ inline DType result_dtype(const Tensor& tensor) {
   return tensor.scalar_type() == ScalarType::Double ? DType::float64 : DType::float32;
 }
 
-inline void torch_parallel_for(std::int64_t begin,
-                               std::int64_t end,
-                               std::int64_t grain,
+inline void torch_parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
                                const std::function<void(std::int64_t, std::int64_t)>& body) {
   torch::stable::parallel_for(begin, end, grain, body);
 }

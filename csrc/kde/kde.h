@@ -33,18 +33,18 @@ inline std::string unknown_rule(const std::string& name) {
 }
 
 struct KdeParams {
-  Matrix samples;                     // [R, N]
-  Matrix points;                      // [R, K]; row_stride 0 where all rows share their points
-  const double* bandwidth = nullptr;  // [R], positive
-  Matrix weights;                     // [R, N], not negative; data == nullptr: all equal
-  void* density = nullptr;            // [R, K], contiguous
+  Matrix samples;                        // [R, N]
+  Matrix points;                         // [R, K]; row_stride 0 where all rows share their points
+  const double* bandwidth = nullptr;     // [R], positive
+  Matrix weights;                        // [R, N], not negative; data == nullptr: all equal
+  void* density = nullptr;               // [R, K], contiguous
   DType density_dtype = DType::float32;  // float32 or float64
   Accuracy accuracy = Accuracy::relative_1e5;
   bool log = false;            // the logarithm of the density; finite however far a point lies
   bool leave_one_out = false;  // point j leaves out sample j; K == N
 };
 
-struct GridParams {  // the density on equal steps from each row's minimum to its maximum
+struct GridParams {                   // the density on equal steps from each row's minimum to its maximum
   Matrix samples;                     // [R, N]
   std::int64_t num_points = 0;        // K
   const double* bandwidth = nullptr;  // [R]
@@ -55,8 +55,8 @@ struct GridParams {  // the density on equal steps from each row's minimum to it
 };
 
 struct BandwidthParams {
-  Matrix samples;               // [R, N]
-  Matrix weights;               // [R, N] or data == nullptr
+  Matrix samples;  // [R, N]
+  Matrix weights;  // [R, N] or data == nullptr
   BandwidthRule rule = BandwidthRule::scott;
   double* bandwidth = nullptr;  // [R]
 };

@@ -1,4 +1,5 @@
-// Rows over threads: load a row, find its sums (row_sums.h), repair what a fast method cannot give (tails.h), normalise.
+// Rows over threads: load a row, find its sums (row_sums.h), repair what a fast method cannot give (tails.h),
+// normalise.
 #include <algorithm>
 #include <cmath>
 
@@ -9,8 +10,8 @@
 namespace pruning_ext::kde {
 namespace {
 
-// Below this share of the largest possible sum a lattice's relative error is no longer bounded (kde.h); the direct sum holds
-// until its terms leave the range of float64.
+// Below this share of the largest possible sum a lattice's relative error is no longer bounded (kde.h); the direct sum
+// holds until its terms leave the range of float64.
 constexpr double kLatticeFloor = 1e-12;
 constexpr double kDirectFloor = 1e-290;
 // With less than this left of a sum once its own sample is taken away, cancellation would show.
@@ -120,13 +121,14 @@ class RowDensity {
 
 Status gaussian_kde_cpu(const KdeParams& params, const ParallelFor& parallel_for) {
   FirstFault fault;
-  parallel_for(0, params.samples.rows, rows_per_task(params.samples.cols, params.points.cols), [&](std::int64_t begin, std::int64_t end) {
-    RowDensity density(params);
-    for (std::int64_t r = begin; r < end; ++r) {
-      const Fault found = density.evaluate(r);
-      if (found != Fault::none) fault.report(found, r);
-    }
-  });
+  parallel_for(0, params.samples.rows, rows_per_task(params.samples.cols, params.points.cols),
+               [&](std::int64_t begin, std::int64_t end) {
+                 RowDensity density(params);
+                 for (std::int64_t r = begin; r < end; ++r) {
+                   const Fault found = density.evaluate(r);
+                   if (found != Fault::none) fault.report(found, r);
+                 }
+               });
   return fault.status();
 }
 
@@ -138,8 +140,8 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
     AlignedBuffer<double> samples, points, sums;
     samples.reserve(n), points.reserve(k), sums.reserve(k);
     for (std::int64_t r = begin; r < end; ++r) {
-      const RowRange range =
-          active_kernels().load(params.samples.row(r), params.samples.dtype, params.samples.col_stride, n, samples.data());
+      const RowRange range = active_kernels().load(params.samples.row(r), params.samples.dtype,
+                                                   params.samples.col_stride, n, samples.data());
       const double h = params.bandwidth[r];
       if (!range.finite || !(h > 0) || std::isinf(h)) {
         fault.report(range.finite ? Fault::bad_bandwidth : Fault::not_finite, r);
@@ -182,7 +184,8 @@ Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_
         RowMoments moments;
         kernels.moments(samples.data(), w.data == nullptr ? nullptr : weights.data(), n, &moments);
         params.bandwidth[r] = rule_bandwidth(params.rule, moments.variance, moments.n_eff);
-        if (!(params.bandwidth[r] > 0)) found = Fault::constant_row;  // a variance below the smallest float64, or one heavy sample
+        if (!(params.bandwidth[r] > 0))
+          found = Fault::constant_row;  // a variance below the smallest float64, or one heavy sample
       }
       if (found != Fault::none) fault.report(found, r);
     }

@@ -38,7 +38,8 @@ void moments(const double* x, const double* w, std::int64_t n, RowMoments* out) 
     squares = sum_over(x, w, n, [](auto, auto weight) { return weight * weight; });
   }
   const double mean = sum_over(x, w, n, [](auto value, auto weight) { return weight * value; }) / total;
-  const double spread = sum_over(x, w, n, [mean](auto value, auto weight) { return weight * (value - mean) * (value - mean); });
+  const double spread =
+      sum_over(x, w, n, [mean](auto value, auto weight) { return weight * (value - mean) * (value - mean); });
   *out = {mean, spread / total, total * total / squares, total};
 }
 
@@ -70,13 +71,14 @@ double direct_sum(const RowSums& row, double p, double scale) {
 void direct(const RowSums& row) {
   const double scale = 1.0 / row.bandwidth;
   for (std::int64_t j = 0; j < row.k; ++j) {
-    row.sums[j] = row.weights == nullptr ? direct_sum<false>(row, row.points[j], scale) : direct_sum<true>(row, row.points[j], scale);
+    row.sums[j] = row.weights == nullptr ? direct_sum<false>(row, row.points[j], scale)
+                                         : direct_sum<true>(row, row.points[j], scale);
   }
 }
 
 // 2. The lattice.
-// Box and offset in [-1, 1] of up to kBlock values. The distance from the origin is kept in two parts and the node subtracted by
-// a fused step, so that an offset is as exact for a row far from 0, or with many boxes, as for one at 0.
+// Box and offset in [-1, 1] of up to kBlock values. The distance from the origin is kept in two parts and the node
+// subtracted by a fused step, so that an offset is as exact for a row far from 0, or with many boxes, as for one at 0.
 void locate(const double* x, std::int64_t n, double origin, double spacing, std::int32_t* box, double* offset) {
   const double per_box = 1.0 / spacing, twice = 2.0 / spacing;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -194,7 +196,8 @@ template <typename Shape>
 void lattice(const RowSums& row, const Extent& extent, const LatticeTables<Shape>& tables, double* workspace) {
   constexpr int kWindow = Shape::kWindow;
   const double spacing = Shape::kSpacing * row.bandwidth;
-  // Nodes are numbered so that node index 0 is lattice position `first_node`; the convolution's input starts kTaps before its output.
+  // Nodes are numbered so that node index 0 is lattice position `first_node`; the convolution's input starts kTaps
+  // before its output.
   const std::int64_t first_output = extent.first_point_box - kWindow;
   const std::int64_t outputs = extent.point_boxes + 2 * kWindow;
   const std::int64_t first_input = first_output - Shape::kTaps < -kWindow ? first_output - Shape::kTaps : -kWindow;

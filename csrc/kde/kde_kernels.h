@@ -34,23 +34,25 @@ struct Extent {  // the boxes that a row's samples and points occupy, counted fr
   }
 };
 
-struct RowSums {              // sums[j] = sum_i w_i exp(-(p_j - x_i)^2 / 2 h^2)
-  const double* samples;      // [n]
-  const double* weights;      // [n], or nullptr for ones
+struct RowSums {          // sums[j] = sum_i w_i exp(-(p_j - x_i)^2 / 2 h^2)
+  const double* samples;  // [n]
+  const double* weights;  // [n], or nullptr for ones
   std::int64_t n;
-  const double* points;       // [k]
+  const double* points;  // [k]
   std::int64_t k;
-  double origin;              // the lowest sample
+  double origin;  // the lowest sample
   double bandwidth;
-  double* sums;               // [k]
+  double* sums;  // [k]
 };
 
 struct Kernels {
   RowRange (*load)(const void* source, DType dtype, std::int64_t stride, std::int64_t n, double* out);
   void (*moments)(const double* x, const double* w, std::int64_t n, RowMoments* out);
   void (*direct)(const RowSums& row);
-  void (*coarse_lattice)(const RowSums& row, const Extent& extent, const LatticeTables<CoarseLattice>& tables, double* workspace);
-  void (*fine_lattice)(const RowSums& row, const Extent& extent, const LatticeTables<FineLattice>& tables, double* workspace);
+  void (*coarse_lattice)(const RowSums& row, const Extent& extent, const LatticeTables<CoarseLattice>& tables,
+                         double* workspace);
+  void (*fine_lattice)(const RowSums& row, const Extent& extent, const LatticeTables<FineLattice>& tables,
+                       double* workspace);
 };
 
 PRUNING_EXT_DECLARE_KERNELS(Kernels)

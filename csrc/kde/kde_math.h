@@ -12,18 +12,19 @@ namespace pruning_ext::kde {
 constexpr double kInvSqrt2Pi = 0.39894228040143267794;
 constexpr double kLogSqrt2Pi = 0.91893853320467274178;
 
-// Bandwidth of a row whose weights sum to 1: `variance` is the weighted population variance, `n_eff` = 1 / sum w^2 (N for
-// equal weights). Scott's and Silverman's rules are scipy.stats.gaussian_kde's in one dimension: a factor on the unbiased
-// standard deviation. KEN's is Silverman's older rule on the population standard deviation.
+// Bandwidth of a row whose weights sum to 1: `variance` is the weighted population variance, `n_eff` = 1 / sum w^2 (N
+// for equal weights). Scott's and Silverman's rules are scipy.stats.gaussian_kde's in one dimension: a factor on the
+// unbiased standard deviation. KEN's is Silverman's older rule on the population standard deviation.
 PRUNING_EXT_HOST_DEVICE inline double rule_bandwidth(BandwidthRule rule, double variance, double n_eff) {
   if (rule == BandwidthRule::ken) return 1.06 * sqrt(variance) * pow(n_eff, -0.2);
   const double factor = pow(rule == BandwidthRule::scott ? n_eff : n_eff * 0.75, -0.2);
   return factor * sqrt(variance / (1.0 - 1.0 / n_eff));
 }
 
-// Point j of num equal steps from low to high, both included, in the order of operations of numpy.linspace: the masks of
-// KEN depend on its last bit, so `step` = (high - low) / (num - 1) must not be fused into the sum.
-PRUNING_EXT_HOST_DEVICE inline double grid_point(double low, double high, double step, std::int64_t j, std::int64_t num) {
+// Point j of num equal steps from low to high, both included, in the order of operations of numpy.linspace: the masks
+// of KEN depend on its last bit, so `step` = (high - low) / (num - 1) must not be fused into the sum.
+PRUNING_EXT_HOST_DEVICE inline double grid_point(double low, double high, double step, std::int64_t j,
+                                                 std::int64_t num) {
 #if defined(__CUDA_ARCH__)
   return num > 1 && j == num - 1 ? high : __dadd_rn(__dmul_rn(static_cast<double>(j), step), low);
 #else

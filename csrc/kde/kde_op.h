@@ -49,7 +49,8 @@ inline KdeParams density_params(const Tensor& samples, const Tensor& points, con
   return params;
 }
 
-inline GridParams grid_params(const Tensor& samples, std::int64_t num_points, const Tensor& bandwidth, std::optional<double> rtol) {
+inline GridParams grid_params(const Tensor& samples, std::int64_t num_points, const Tensor& bandwidth,
+                              std::optional<double> rtol) {
   GridParams params;
   params.samples = matrix_of(samples, "samples");
   check(num_points >= 1, "num_points must be at least 1");
@@ -61,7 +62,8 @@ inline GridParams grid_params(const Tensor& samples, std::int64_t num_points, co
   return params;
 }
 
-inline BandwidthParams bandwidth_params(const Tensor& samples, const std::optional<Tensor>& weights, const std::string& rule) {
+inline BandwidthParams bandwidth_params(const Tensor& samples, const std::optional<Tensor>& weights,
+                                        const std::string& rule) {
   BandwidthParams params;
   params.samples = matrix_of(samples, "samples");
   check(params.samples.cols > 0 || params.samples.rows == 0, "samples has rows without entries");

@@ -3,8 +3,8 @@
 namespace pruning_ext::kde {
 namespace {
 
-Tensor gaussian_kde(const Tensor& samples, const Tensor& points, const Tensor& bandwidth, const std::optional<Tensor>& weights,
-                    bool log, bool leave_one_out, std::optional<double> rtol) {
+Tensor gaussian_kde(const Tensor& samples, const Tensor& points, const Tensor& bandwidth,
+                    const std::optional<Tensor>& weights, bool log, bool leave_one_out, std::optional<double> rtol) {
   KdeParams params = density_params(samples, points, bandwidth, weights, log, leave_one_out, rtol);
   Tensor density = allocate(samples, params.samples.rows, params.points.cols);
   params.density = density.mutable_data_ptr();

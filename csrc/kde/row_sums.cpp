@@ -24,7 +24,8 @@ const Method& method_for(Accuracy accuracy) {
   return accuracy == Accuracy::relative_1e12 ? fine : coarse;
 }
 
-// Half a gigabyte of scratch; no row of weights comes near it. Beyond, sums run over the samples within reach of each point.
+// Half a gigabyte of scratch; no row of weights comes near it. Beyond, sums run over the samples within reach of each
+// point.
 constexpr double kMostNodes = 1 << 22;
 
 double node_count(const RowRange& samples, double bandwidth, const Method& method) {
@@ -86,14 +87,17 @@ void RowSolver::solve(const RowSums& row, const RowRange& samples, const RowRang
   }
 }
 
-void RowSolver::solve_by_lattice(const RowSums& row, const RowRange& samples, const RowRange& points, Accuracy accuracy) {
+void RowSolver::solve_by_lattice(const RowSums& row, const RowRange& samples, const RowRange& points,
+                                 Accuracy accuracy) {
   const auto& kernels = active_kernels();
   if (accuracy == Accuracy::relative_1e12) {
     const Extent extent = extent_of<FineLattice>(samples, points, row.bandwidth);
-    kernels.fine_lattice(row, extent, lattice_tables<FineLattice>(), workspace_.reserve(extent.workspace<FineLattice>()));
+    kernels.fine_lattice(row, extent, lattice_tables<FineLattice>(),
+                         workspace_.reserve(extent.workspace<FineLattice>()));
   } else {
     const Extent extent = extent_of<CoarseLattice>(samples, points, row.bandwidth);
-    kernels.coarse_lattice(row, extent, lattice_tables<CoarseLattice>(), workspace_.reserve(extent.workspace<CoarseLattice>()));
+    kernels.coarse_lattice(row, extent, lattice_tables<CoarseLattice>(),
+                           workspace_.reserve(extent.workspace<CoarseLattice>()));
   }
 }
 
@@ -115,15 +119,16 @@ SortedRow RowSolver::sort(const RowSums& row) {
   return {samples, weights, order, row.n, heaviest};
 }
 
-// Cuts the row where neighbouring samples are further apart than twice the reach: every point then sees one island at most,
-// and no island has more nodes than twice the reach for each of its samples.
+// Cuts the row where neighbouring samples are further apart than twice the reach: every point then sees one island at
+// most, and no island has more nodes than twice the reach for each of its samples.
 void RowSolver::solve_by_islands(const RowSums& row, Accuracy accuracy) {
   const Method& method = method_for(accuracy);
   const double reach = (method.reach + 1) * method.spacing * row.bandwidth;
   const SortedRow sorted = sort(row);
   std::int64_t* point_order = point_order_.reserve(row.k);
   std::iota(point_order, point_order + row.k, std::int64_t{0});
-  std::sort(point_order, point_order + row.k, [&](std::int64_t a, std::int64_t b) { return row.points[a] < row.points[b]; });
+  std::sort(point_order, point_order + row.k,
+            [&](std::int64_t a, std::int64_t b) { return row.points[a] < row.points[b]; });
   double* points = sorted_points_.reserve(row.k);
   double* sums = sorted_sums_.reserve(row.k);
   for (std::int64_t j = 0; j < row.k; ++j) points[j] = row.points[point_order[j]], sums[j] = 0;

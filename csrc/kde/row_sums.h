@@ -11,8 +11,8 @@ namespace pruning_ext::kde {
 
 // A row in ascending order of its samples.
 struct SortedRow {
-  const double* samples;  // [n]
-  const double* weights;  // [n], or nullptr for ones
+  const double* samples;      // [n]
+  const double* weights;      // [n], or nullptr for ones
   const std::int64_t* order;  // [n]: where each stood in the row
   std::int64_t n;
   double heaviest;  // the largest weight

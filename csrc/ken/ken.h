@@ -1,5 +1,5 @@
-// KEN's row selection (Mastromattei and Zanzotto, "Less is KEN", 2024): the k entries of a row that lie nearest to k equal
-// steps from its minimum to its maximum, each step served in the order of the rounded density there.
+// KEN's row selection (Mastromattei and Zanzotto, "Less is KEN", 2024): the k entries of a row that lie nearest to k
+// equal steps from its minimum to its maximum, each step served in the order of the rounded density there.
 #pragma once
 
 #include "common/matrix.h"

@@ -1,8 +1,9 @@
 // KEN's row selection, steps as in the paper's code:
 //   1. h = 1.06 std n^(-1/5);  2. k equal steps over the row's range;  3. the density there, rounded half to even;
 //   4. steps in descending order of it, equal ones ascending;  5. each takes the nearest entry not yet taken.
-// The density only orders the steps, so an approximate one serves wherever it is not within its error of a half-integer;
-// there it is summed again by the definition. Masks are those of exact arithmetic, at a hundredth of its cost.
+// The density only orders the steps, so an approximate one serves wherever it is not within its error of a
+// half-integer; there it is summed again by the definition. Masks are those of exact arithmetic, at a hundredth of its
+// cost.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -18,7 +19,8 @@ namespace {
 
 using kde::Accuracy;
 
-// Several times the lattices' errors (kde/lattice.h), and what they may miss in the far tails, relative to the highest peak.
+// Several times the lattices' errors (kde/lattice.h), and what they may miss in the far tails, relative to the highest
+// peak.
 constexpr double kCoarseError = 2e-6, kFineError = 1e-13, kTailError = 1e-15;
 
 class RowSelector {
@@ -29,7 +31,8 @@ class RowSelector {
     const std::int64_t n = params_.weight.cols;
     bool* mask = params_.mask + r * n;
     row_ = row_buffer_.reserve(n);
-    range_ = kde::active_kernels().load(params_.weight.row(r), params_.weight.dtype, params_.weight.col_stride, n, row_);
+    range_ =
+        kde::active_kernels().load(params_.weight.row(r), params_.weight.dtype, params_.weight.col_stride, n, row_);
     if (!range_.finite) return Fault::not_finite;
     if (params_.k >= n || params_.k == 0 || range_.low == range_.high) {
       // A constant row has no bandwidth; all its entries are ties of the first k.
@@ -56,7 +59,8 @@ class RowSelector {
     for (std::int64_t j = 0; j < k; ++j) grid_[j] = kde::grid_point(range_.low, range_.high, step, j, k);
   }
 
-  // buckets_[j] = density at grid[j], rounded; false if the row's spread leaves float64, where no order is better than another.
+  // buckets_[j] = density at grid[j], rounded; false if the row's spread leaves float64, where no order is better than
+  // another.
   bool round_densities(std::int64_t n) {
     const std::int64_t k = params_.k;
     kde::RowMoments moments;
@@ -95,7 +99,8 @@ class RowSelector {
     const double lowest = *low, highest = *high;
     if (highest - lowest >= 4096) {  // too many buckets to count
       std::iota(point_order_, point_order_ + k, std::int64_t{0});
-      std::stable_sort(point_order_, point_order_ + k, [&](std::int64_t a, std::int64_t b) { return buckets_[a] > buckets_[b]; });
+      std::stable_sort(point_order_, point_order_ + k,
+                       [&](std::int64_t a, std::int64_t b) { return buckets_[a] > buckets_[b]; });
       return;
     }
     // Counting sort, descending.
@@ -111,7 +116,8 @@ class RowSelector {
   void keep_ties(bool* mask) const {
     for (std::int32_t group = 0; group < groups_.count(); ++group) {
       if (matcher_.taken_in(groups_, group) == 0) continue;
-      for (std::int32_t position = groups_.begin(group); position < groups_.end(group); ++position) mask[groups_.entry(position)] = true;
+      for (std::int32_t position = groups_.begin(group); position < groups_.end(group); ++position)
+        mask[groups_.entry(position)] = true;
     }
   }
 

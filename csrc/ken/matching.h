@@ -8,20 +8,23 @@
 
 namespace pruning_ext::ken {
 
-// A group is taken from its earliest entry on. Exhausted groups are skipped by union-find, one forest to either side, so
-// that all k points together cost little more than k steps, however the points are ordered.
+// A group is taken from its earliest entry on. Exhausted groups are skipped by union-find, one forest to either side,
+// so that all k points together cost little more than k steps, however the points are ordered.
 class GreedyMatcher {
  public:
   // `grid` [k], ascending.
   void reset(const SortedGroups& groups, const double* grid, std::int64_t k);
 
-  // Takes the entry nearest to grid[j] and returns its column: of several at the same distance, the earliest in the row.
+  // Takes the entry nearest to grid[j] and returns its column: of several at the same distance, the earliest in the
+  // row.
   std::int32_t take(const SortedGroups& groups, std::int64_t j);
 
-  std::int32_t taken_in(const SortedGroups& groups, std::int32_t group) const { return next_[group] - groups.begin(group); }
+  std::int32_t taken_in(const SortedGroups& groups, std::int32_t group) const {
+    return next_[group] - groups.begin(group);
+  }
 
  private:
-  std::int32_t nearest_left(std::int32_t group);   // of `group` and those below, the next with an entry left; -1 if none
+  std::int32_t nearest_left(std::int32_t group);  // of `group` and those below, the next with an entry left; -1 if none
   std::int32_t nearest_right(std::int32_t group);  // likewise above; count() if none
 
   std::int32_t count_ = 0;

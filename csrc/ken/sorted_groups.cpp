@@ -38,8 +38,8 @@ void SortedGroups::assign(const double* row, std::int64_t n, bool narrow) {
   starts_[count_] = static_cast<std::int32_t>(n);
 }
 
-// Radix sort, least significant digit first, of (value, column) in one word: stable, so equal values keep the order of the row.
-// Digits that all values share (the low half of every bfloat16) cost nothing.
+// Radix sort, least significant digit first, of (value, column) in one word: stable, so equal values keep the order of
+// the row. Digits that all values share (the low half of every bfloat16) cost nothing.
 void SortedGroups::sort_narrow(const double* row, std::int64_t n) {
   std::uint64_t* from = keys_.reserve(n);
   std::uint64_t* to = other_keys_.reserve(n);
@@ -63,7 +63,8 @@ void SortedGroups::sort_narrow(const double* row, std::int64_t n) {
 void SortedGroups::sort_wide(const double* row, std::int64_t n) {
   order_ = keys_.reserve(n);
   for (std::int64_t i = 0; i < n; ++i) order_[i] = static_cast<std::uint64_t>(i);
-  std::sort(order_, order_ + n, [&](std::uint64_t a, std::uint64_t b) { return row[a] != row[b] ? row[a] < row[b] : a < b; });
+  std::sort(order_, order_ + n,
+            [&](std::uint64_t a, std::uint64_t b) { return row[a] != row[b] ? row[a] < row[b] : a < b; });
 }
 
 }  // namespace pruning_ext::ken

@@ -12,11 +12,13 @@ class SortedGroups {
   // `row` is [n], finite, n < 2^31. `narrow`: every value is exactly a float32.
   void assign(const double* row, std::int64_t n, bool narrow);
 
-  std::int32_t count() const { return count_; }                                // groups
-  double value(std::int32_t group) const { return values_[group]; }            // ascending
-  std::int32_t begin(std::int32_t group) const { return starts_[group]; }      // into entry()
+  std::int32_t count() const { return count_; }                            // groups
+  double value(std::int32_t group) const { return values_[group]; }        // ascending
+  std::int32_t begin(std::int32_t group) const { return starts_[group]; }  // into entry()
   std::int32_t end(std::int32_t group) const { return starts_[group + 1]; }
-  std::int32_t entry(std::int32_t position) const { return static_cast<std::int32_t>(order_[position] & 0xffffffffu); }  // column in the row
+  std::int32_t entry(std::int32_t position) const {
+    return static_cast<std::int32_t>(order_[position] & 0xffffffffu);
+  }  // column in the row
 
  private:
   void sort_narrow(const double* row, std::int64_t n);

@@ -24,7 +24,7 @@ def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
             code's; without, exactly ``min(k, n)`` entries of each row are True.
 
     Returns:
-        bool, of ``weight``'s shape. A constant row keeps its first ``k`` entries.
+        bool, of ``weight``'s shape. A constant row keeps its first ``k`` entries (all of them with ``keep_ties``).
 
     Raises:
         ValueError: fewer than two dimensions, negative ``k``, NaN or infinity (the row is named).
