@@ -67,8 +67,8 @@ def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.
     kind: Any = type(base) if type(base).__name__ == name else find_model_class(name)
     if kind is None or not hasattr(kind, "from_pretrained"):
         raise ValueError(
-            f"the delta is of a {name} with other tensors than base ({type(base).__name__}), and transformers "
-            f"{transformers.__version__} cannot build one"
+            f"the delta is of a {name} with other tensors than base ({type(base).__name__}), and "
+            f"transformers {transformers.__version__} cannot build one"
         )
     config = kind.config_class.from_dict(description["model_config"])
     dtype = getattr(torch, description["dtype"])
@@ -92,16 +92,17 @@ def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.
 
 
 @contextlib.contextmanager
-def quiet_loading() -> Iterator[None]:
-    """No progress bars and no reports of transformers while it loads."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+def quiet_loading(*, bars: bool = False) -> Iterator[None]:
+    """No reports of transformers while it loads, and progress bars only with ``bars``."""
+    verbosity, enabled = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    if not bars:
+        logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
-        if bars:
+        if enabled:
             logging.enable_progress_bar()
 
 

@@ -86,18 +86,28 @@ class PruneConfig:
     @classmethod
     def from_yaml(cls: type[Config], path: str | Path) -> Config:
         """Read a YAML (or JSON) mapping from ``path``; every error names the file."""
+        values = read_mapping(path)
         try:
-            values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-        try:
-            return cls.from_dict({} if values is None else values)
+            return cls.from_dict(values)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{path}: {error}") from error
 
     def to_yaml(self) -> str:
         """The same mapping as YAML text."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False)
+
+
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """The YAML (or JSON) mapping in ``path``; ``ValueError`` naming the file if it is not one."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds {type(values).__name__}, expected a mapping of names to values")
+    return values
 
 
 def _names(field: str, value: Any) -> tuple[str, ...]:

@@ -1,0 +1,56 @@
+"""`pruning-ext apply`: restore a pruned model from its base and its delta."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+
+import torch
+
+from pruning_ext.cli.common import add_output_options, check_output, say, show_progress
+from pruning_ext.cli.models import companion_files, load_model
+from pruning_ext.delta import load_delta
+from pruning_ext.delta_file import read_delta_config
+from pruning_ext.files import atomic_directory
+
+HELP = "restore a pruned model from its base and its delta"
+DESCRIPTION = """\
+Rebuild the pruned model, bit for bit, and write it as a directory that
+from_pretrained loads. The tokenizer comes along: its files from the delta where
+it has them, from the base otherwise. A base that differs in any tensor from the
+one that the delta was made from is refused.
+
+example:
+  pruning-ext apply ./pretrained ./delta -o ./pruned
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Base, delta and output."""
+    parser.add_argument("base", metavar="BASE", help="the pretrained model: a directory or a hub name")
+    parser.add_argument("delta", metavar="DELTA", help="a directory written by pruning-ext ken")
+    parser.add_argument(
+        "--base-class", metavar="NAME", help="transformers class of BASE (default: as recorded)"
+    )
+    add_output_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Load, apply, and write ``args.output``."""
+    check_output(args)
+    document = read_delta_config(args.delta)
+    base = load_model(
+        args.base,
+        model_class=args.base_class or document["base_architecture"],
+        option="--base-class",
+        dtype=getattr(torch, document["dtype"]),
+        progress=show_progress(args),
+    )
+    model = load_delta(base, args.delta, inplace=True, show_progress=show_progress(args))
+    companions = {file.name: file for path in (args.base, args.delta) for file in companion_files(path)}
+    with atomic_directory(args.output, overwrite=args.overwrite) as temporary:
+        model.save_pretrained(temporary)  # type: ignore[operator]
+        for file in companions.values():
+            shutil.copyfile(file, temporary / file.name)
+    say(args, f"{args.output}: {type(model).__name__}, restored from {args.base} and {args.delta}")

@@ -1,0 +1,107 @@
+"""Options and habits that all commands share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pruning_ext.pruners.config import PruneConfig, read_mapping
+
+Config = TypeVar("Config", bound=PruneConfig)
+
+
+class UsageError(ValueError):
+    """The command line, or a configuration file it names, is wrong."""
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """`--quiet` and `--debug`."""
+    group = parser.add_argument_group("messages")
+    group.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """`--output` and `--overwrite`."""
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="directory to write, in one step",
+    )
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace DIR if it is not empty",
+    )
+
+
+def add_config_options(parser: argparse.ArgumentParser, seed_help: str) -> argparse._ArgumentGroup:
+    """The options of every configuration; returns the group, for those of the method."""
+    group = parser.add_argument_group("what to prune")
+    group.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="YAML with the fields of the configuration; options given here override it",
+    )
+    group.add_argument(
+        "--targets",
+        nargs="+",
+        metavar="NAME",
+        help="modules or parameters to prune, by whole name or last parts, or a pattern re:...; default: all",
+    )
+    group.add_argument("--ignore", nargs="+", metavar="NAME", help="modules or parameters to leave alone")
+    group.add_argument("--seed", type=int, metavar="N", help=seed_help)
+    return group
+
+
+def config_from_args(
+    args: argparse.Namespace,
+    config_type: type[Config],
+    fields: Sequence[str],
+    *,
+    alternatives: Sequence[str] = (),
+) -> Config:
+    """The configuration that `--config` and the options make together.
+
+    Args:
+        args: parsed options; those that were not given are ``None``.
+        config_type: the configuration class.
+        fields: its fields that have an option of the same name, beside the common ones.
+        alternatives: fields of which one replaces the others.
+    """
+    names = [*fields, "targets", "ignore", "seed"]
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    try:
+        values = read_mapping(args.config) if args.config else {}
+        if any(name in given for name in alternatives):
+            values = {name: value for name, value in values.items() if name not in alternatives}
+        return config_type.from_dict(values | given)
+    except (ValueError, TypeError) as error:
+        origin = f"{args.config}: " if args.config and str(args.config) not in str(error) else ""
+        raise UsageError(f"{origin}{error}") from error
+
+
+def show_progress(args: argparse.Namespace) -> bool:
+    """Whether to draw progress bars: a person is watching and did not ask for silence."""
+    return not args.quiet and sys.stderr.isatty()
+
+
+def say(args: argparse.Namespace, text: str) -> None:
+    """Print ``text`` to stdout unless `--quiet`."""
+    if not args.quiet:
+        print(text)
+
+
+def check_output(args: argparse.Namespace) -> None:
+    """Refuse an output directory before the work, not after it."""
+    path: Path = args.output
+    if path.exists() and (not path.is_dir() or any(path.iterdir())) and not args.overwrite:
+        raise UsageError(f"{path} exists and is not empty: name another directory, or pass --overwrite")
