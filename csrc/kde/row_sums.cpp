@@ -19,8 +19,8 @@ struct Method {
 };
 
 const Method& method_for(Accuracy accuracy) {
-  static constexpr Method coarse{CoarseLattice::kSpacing, CoarseLattice::kReach, {5, 6, 60}};
-  static constexpr Method fine{FineLattice::kSpacing, FineLattice::kReach, {9, 12, 250}};
+  static constexpr Method coarse{CoarseLattice::kSpacing, CoarseLattice::kReach, {3.5, 4.5, 17}};
+  static constexpr Method fine{FineLattice::kSpacing, FineLattice::kReach, {5.5, 7, 33}};
   return accuracy == Accuracy::relative_1e12 ? fine : coarse;
 }
 
