@@ -1,0 +1,130 @@
+"""What KEN refuses, in one sentence, before anything is altered."""
+
+import dataclasses
+
+import pytest
+import torch
+import transformers
+
+from pruning_ext.pruners import KENConfig, plan, prune
+from tests.tiny_models import assert_same_bits, make_pair, snapshot
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("role", ["model", "pretrained"])
+def test_a_value_that_is_not_finite_is_named_and_nothing_is_altered(role, value):
+    model, base = make_pair("bert")
+    broken = model.bert if role == "model" else base
+    with torch.no_grad():
+        broken.encoder.layer[1].output.dense.weight[3, 5] = value
+    before = snapshot(model)
+    name = r"bert\.encoder\.layer\.1\.output\.dense\.weight"
+    sentence = rf"{role}: tensor {name} holds -?(nan|inf) in row 3, column 5"
+    for call in (plan, prune):
+        with pytest.raises(ValueError, match=sentence):
+            call(model, KENConfig(density=0.5), pretrained=base)
+    clean = plan(make_pair("bert")[0], KENConfig(density=0.5), pretrained=make_pair("bert")[1])
+    with pytest.raises(ValueError, match=sentence):  # a plan made before the value went bad
+        prune(model, clean, pretrained=base, inplace=True)
+    assert_same_bits(snapshot(model), before)
+
+
+def test_a_bad_value_in_a_tensor_that_is_not_pruned_is_none_of_our_business():
+    model, base = make_pair("bert")
+    with torch.no_grad():
+        model.bert.encoder.layer[1].output.dense.weight[3, 5] = float("nan")
+    prune(model, KENConfig(density=0.5, ignore=["layer.1"]), pretrained=base)
+
+
+def test_differences_that_overflow_are_refused():
+    model, base = make_pair("bert")
+    with torch.no_grad():
+        model.bert.pooler.dense.weight[0, 0] = 3e38
+        base.pooler.dense.weight[0, 0] = -3e38
+    with pytest.raises(ValueError, match=r"pooler\.dense\.weight: differences"):
+        prune(model, KENConfig(density=0.5, criterion="delta"), pretrained=base)
+    prune(model, KENConfig(density=0.5), pretrained=base)
+
+
+def bert(**fields):
+    sizes = {
+        "vocab_size": 53,
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 37,
+        "max_position_embeddings": 20,
+    }
+    return transformers.BertModel(transformers.BertConfig(**sizes | fields))
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (
+            lambda: bert(num_hidden_layers=3),
+            r"pretrained has encoder\.layer\.2\..*number or size of their layers",
+        ),
+        (
+            lambda: bert(num_hidden_layers=1),
+            r"model has bert\.encoder\.layer\.1\..*number or size of their layers",
+        ),
+        (lambda: bert(intermediate_size=40), r"model has .*intermediate\.dense\.weight of shape \[37, 16\]"),
+        (lambda: bert(hidden_size=32), r"model has bert\.encoder\.layer\.0\..* of shape \[16, 16\]"),
+        (lambda: make_pair("gpt2")[1], "'bert'.*'gpt2'.*do not belong together"),
+        (lambda: torch.nn.Linear(3, 3), "no parameter of the same name and shape"),
+        (lambda: bert().half(), r"torch\.float32 in model and torch\.float16 in pretrained"),
+        (lambda: bert().to("meta"), r"pretrained: tensor embeddings\..* is on the meta device"),
+    ],
+)
+def test_models_that_do_not_belong_together(other, sentence):
+    model, _ = make_pair("bert")
+    before = snapshot(model)
+    with pytest.raises(ValueError, match=sentence):
+        prune(model, KENConfig(density=0.5), pretrained=other(), inplace=True)
+    assert_same_bits(snapshot(model), before)
+
+
+def test_a_model_without_values_is_refused():
+    model, base = make_pair("bert")
+    with pytest.raises(ValueError, match=r"model: tensor bert\..* is on the meta device"):
+        plan(model.to("meta"), KENConfig(density=0.5), pretrained=base)
+
+
+def test_missing_and_needless_arguments():
+    model, base = make_pair("bert")
+    with pytest.raises(ValueError, match="pretrained is missing"):
+        prune(model, KENConfig(density=0.5))
+    with pytest.raises(ValueError, match="calibration is not used by KEN"):
+        prune(model, KENConfig(density=0.5), pretrained=base, calibration=["text"])
+    with pytest.raises(
+        ValueError, match=r"k is 99 and the longest row has 37 entries \(bert\..*output\.dense"
+    ):
+        prune(model, KENConfig(k=99), pretrained=base)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "either k or density"),
+        ({"k": 3, "density": 0.5}, "either k or density"),
+        ({"k": -1}, "k must be at least 0"),
+        ({"k": 2.0}, "k must be a whole number"),
+        ({"k": True}, "k must be a whole number"),
+        ({"density": 1.5}, "density must lie from 0 to 1"),
+        ({"density": float("nan")}, "density must lie from 0 to 1"),
+        ({"density": "half"}, "density must be a number"),
+        ({"k": 3, "criterion": "best"}, "criterion must be one of ken, density"),
+        ({"k": 3, "on": "gradient"}, "on must be one of weight, delta"),
+        ({"k": 3, "keep_ties": 1}, "keep_ties must be true or false"),
+        ({"k": 3, "keep_ties": True, "criterion": "magnitude"}, "keep_ties belongs to criterion 'ken'"),
+    ],
+)
+def test_bad_configurations(fields, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        KENConfig(**fields)
+
+
+def test_the_configuration_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        KENConfig(k=3).k = 4
