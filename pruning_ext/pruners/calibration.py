@@ -1,0 +1,128 @@
+"""Unlabelled inputs for the pruners: texts, tensors or batches, with padding known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_LABELS = ("labels", "label", "label_ids", "start_positions", "end_positions", "next_sentence_label")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Texts or batches, and how to read them.
+
+    Attributes:
+        data: texts (with ``tokenizer``); or a tensor of token ids ``[B, S]`` or pixel values; or a batch
+            (a mapping of the model's inputs); or any iterable of tensors and batches, a ``DataLoader`` say. A
+            2-D ``attention_mask`` in a batch says which tokens count. Labels are left out.
+        tokenizer: a Hugging Face tokenizer, for texts.
+        max_length: tokens per sequence; a longer text goes on as a sequence of its own. ``None``: 512, or
+            what the model can take if that is less.
+        batch_size: sequences per batch, for texts.
+    """
+
+    data: Any
+    tokenizer: Any = None
+    max_length: int | None = None
+    batch_size: int = 8
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs of one forward call, and which tokens count: bool ``[B, S]``, ``None`` for all."""
+
+    inputs: dict[str, Tensor]
+    mask: Tensor | None
+
+
+def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
+    """All batches of ``calibration`` (a :class:`Calibration` or its ``data``), kept on the CPU as they come.
+
+    They are read once and kept, since several passes may need them: 16 bytes per token of text.
+
+    Raises:
+        ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D.
+        TypeError: an item that is neither a tensor nor a mapping.
+    """
+    if not isinstance(calibration, Calibration):
+        calibration = Calibration(calibration)
+    data = calibration.data
+    if data is None:
+        raise ValueError(
+            "calibration is missing: MI pruning needs unlabelled inputs to see what the neurons do"
+        )
+    items: Iterable[Any] = [data] if isinstance(data, (str, Tensor, Mapping)) else data
+    batches: list[Batch] = []
+    texts: list[str] = []
+    for item in items:
+        if isinstance(item, str):
+            texts.append(item)
+        else:
+            batches.append(_batch(model, item))
+    if texts and batches:
+        raise TypeError("calibration mixes texts and batches: give one or the other")
+    if texts:
+        batches = _tokenized(model, texts, calibration)
+    if not batches:
+        raise ValueError("calibration is empty: it has no text and no batch")
+    if count_tokens(batches) == 0:
+        raise ValueError("calibration is empty: every token in it is padding")
+    return batches
+
+
+def _batch(model: nn.Module, item: Any) -> Batch:
+    if isinstance(item, (tuple, list)) and item and isinstance(item[0], Tensor):
+        item = item[0]  # a TensorDataset: inputs first, labels after
+    if isinstance(item, Tensor):
+        name = getattr(model, "main_input_name", "input_ids") if item.is_floating_point() else "input_ids"
+        item = {name: item}
+    if not isinstance(item, Mapping):
+        raise TypeError(f"calibration holds a {type(item).__name__}, expected texts, tensors or mappings")
+    inputs = {
+        name: value for name, value in item.items() if isinstance(value, Tensor) and name not in _LABELS
+    }
+    mask = inputs.get("attention_mask")
+    if mask is not None and mask.dim() != 2:
+        raise ValueError(f"attention_mask must be [B, S], got shape {list(mask.shape)}")
+    if mask is None and "input_ids" in inputs:
+        mask = torch.ones_like(inputs["input_ids"])
+    return Batch(inputs, None if mask is None else mask.bool())
+
+
+def _tokenized(model: nn.Module, texts: Sequence[str], calibration: Calibration) -> list[Batch]:
+    if calibration.tokenizer is None:
+        raise ValueError("calibration holds texts but no tokenizer: give Calibration(texts, tokenizer)")
+    if calibration.batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {calibration.batch_size}")
+    longest = calibration.max_length
+    if longest is None:
+        longest = min(512, getattr(getattr(model, "config", None), "max_position_embeddings", None) or 512)
+    if longest < 2:
+        raise ValueError(f"max_length must be at least 2, got {longest}")
+    sequences = [
+        ids[start : start + longest]
+        for text in texts
+        for ids in [calibration.tokenizer(text, verbose=False)["input_ids"]]
+        for start in range(0, len(ids), longest)
+    ]
+    size = calibration.batch_size
+    return [_padded(sequences[start : start + size]) for start in range(0, len(sequences), size)]
+
+
+def _padded(sequences: Sequence[Sequence[int]]) -> Batch:
+    ids = torch.zeros(len(sequences), max(map(len, sequences)), dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = torch.tensor(sequence)
+        mask[row, : len(sequence)] = 1
+    return Batch({"input_ids": ids, "attention_mask": mask}, mask.bool())
+
+
+def count_tokens(batches: Iterable[Batch]) -> int:
+    """Tokens that count; a batch without a mask (images) counts its items."""
+    return sum(len(next(iter(b.inputs.values()))) if b.mask is None else int(b.mask.sum()) for b in batches)

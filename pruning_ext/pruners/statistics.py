@@ -1,0 +1,213 @@
+"""What the FFN neurons of a model do on calibration inputs, gathered by hooks on the input of the down
+projection.
+
+One pass runs every batch up to the last block of a group, and keeps for the blocks of that group only what
+the selection and the compensation need. So memory is bounded whatever the depth of the model, and more passes
+only cost time. :func:`block_bytes` says what one block takes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pruning_ext.progress import progress
+from pruning_ext.pruners.calibration import Batch
+from pruning_ext.pruners.ffn import FFNBlock
+
+Replacement = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to gather: the matrix of second moments or not, and the activations of how many tokens."""
+
+    second_moment: bool
+    samples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class BlockStatistics:
+    """What one block's ``N`` neurons did on ``T`` tokens, ``S`` of which were kept.
+
+    Attributes:
+        tokens: T.
+        mean: ``[N]`` float64, mean activation.
+        square: ``[N]`` float64, mean squared activation.
+        second_moment: ``[N, N]`` float64, mean of ``z z^T``, if asked for.
+        samples: ``[S, N]`` activations of the sampled tokens in the model's dtype.
+    """
+
+    tokens: int
+    mean: Tensor
+    square: Tensor
+    second_moment: Tensor | None
+    samples: Tensor
+
+
+def block_bytes(block: FFNBlock, wanted: Wanted) -> int:
+    """Most that one block's statistics take: ``8 N^2`` for second moments, ``2 S N`` activations."""
+    item = block.down_weight.element_size()
+    return block.width * (8 * block.width * wanted.second_moment + 2 * item * wanted.samples + 16)
+
+
+def gather(
+    model: nn.Module,
+    blocks: Sequence[FFNBlock],
+    batches: Sequence[Batch],
+    wanted: Wanted,
+    *,
+    replaced: Mapping[nn.Module, Replacement] | None = None,
+    show_progress: bool = False,
+    description: str = "calibrating",
+) -> list[BlockStatistics]:
+    """Statistics of ``blocks`` over all tokens that count, in one pass over ``batches``.
+
+    Args:
+        wanted: the sampled tokens are a uniform choice by ``seed`` among those that count, the same for every
+            block and however the tokens are batched and padded.
+        replaced: functions that act instead of the down projections of other blocks, which is how a model
+            is run as if it were pruned. The model itself is never altered.
+
+    Raises:
+        ValueError: activations that are not finite, or whose number does not fit the mask.
+    """
+    collectors = [_Collector(block, wanted) for block in blocks]
+    forward_parameters = inspect.signature(model.forward).parameters
+    options = {"use_cache": False} if "use_cache" in forward_parameters else {}
+    with ExitStack() as stack:
+        stack.enter_context(evaluating(model))
+        stack.enter_context(torch.inference_mode())
+        for module, function in (replaced or {}).items():
+            handle = module.register_forward_hook(lambda _, args, out, f=function: f(args[0]))
+            stack.callback(handle.remove)
+        run = _Run(len(collectors))
+        for collector in collectors:
+            stack.callback(collector.block.down.register_forward_pre_hook(run.hook(collector)).remove)
+        for batch in progress(batches, description, show_progress):
+            run.start(batch)
+            try:
+                model(**on_device(batch.inputs, model), **options)
+            except _Done:
+                continue
+            raise ValueError(f"FFN block {run.missing(collectors)} did not run: the batch does not reach it")
+    return [collector.result() for collector in collectors]
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, and each module's own mode again outside."""
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+
+
+def on_device(inputs: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """``inputs`` where the model is, and floating-point ones in its dtype."""
+    first = next(model.parameters())
+    return {
+        name: value.to(first) if value.is_floating_point() else value.to(first.device)
+        for name, value in inputs.items()
+    }
+
+
+class _Done(Exception):
+    """All blocks of the group were seen: the rest of the forward pass has nothing for us."""
+
+
+class _Run:
+    """Hands the tokens that count to each collector, and ends the forward pass after the last one."""
+
+    def __init__(self, collectors: int) -> None:
+        self.collectors = collectors
+        self.seen: set[int] = set()
+        self.mask: Tensor | None = None
+
+    def start(self, batch: Batch) -> None:
+        self.seen.clear()
+        self.mask = None if batch.mask is None else batch.mask.flatten()
+
+    def missing(self, collectors: Sequence[_Collector]) -> str:
+        return next(c.block.name for c in collectors if id(c) not in self.seen)
+
+    def hook(self, collector: _Collector) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def collect(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+            rows = args[0].reshape(-1, args[0].shape[-1])
+            if self.mask is not None:
+                if len(rows) != len(self.mask):
+                    raise ValueError(
+                        f"FFN block {collector.block.name} got {len(rows)} tokens where the batch has "
+                        f"{len(self.mask)}: run it whole (config.chunk_size_feed_forward = 0)"
+                    )
+                rows = rows[self.mask.to(rows.device)]
+            collector.add(rows)
+            self.seen.add(id(collector))
+            if len(self.seen) == self.collectors:
+                raise _Done
+
+        return collect
+
+
+class _Collector:
+    """Running sums of one block, and a sample of its rows by random priority."""
+
+    def __init__(self, block: FFNBlock, wanted: Wanted) -> None:
+        self.block = block
+        self.wanted = wanted
+        device = block.down_weight.device
+        width = block.width
+        self.tokens = 0
+        self.sum = torch.zeros(width, dtype=torch.float64, device=device)
+        self.square = torch.zeros(width, dtype=torch.float64, device=device)
+        self.products = (
+            torch.zeros(width, width, dtype=torch.float64, device=device) if wanted.second_moment else None
+        )
+        self.generator = np.random.default_rng(wanted.seed)
+        self.rows = [torch.empty(0, width, dtype=block.down_weight.dtype, device=device)]
+        self.priorities = [np.empty(0)]
+        self.bound = 1.0
+
+    def add(self, rows: Tensor) -> None:
+        wide = rows.to(torch.promote_types(rows.dtype, torch.float32))
+        self.tokens += len(rows)
+        self.sum += wide.sum(0, dtype=torch.float64)
+        self.square += wide.square().sum(0, dtype=torch.float64)
+        if self.products is not None:
+            self.products += wide.T @ wide
+        if self.wanted.samples:
+            # numpy's stream does not depend on how it is cut, so the sample does not depend on the batches
+            priorities = self.generator.random(len(rows))
+            taken = np.flatnonzero(priorities < self.bound)
+            self.rows.append(rows[torch.from_numpy(taken).to(rows.device)])
+            self.priorities.append(priorities[taken])
+            if sum(map(len, self.rows)) > 2 * self.wanted.samples:
+                self._compact()
+
+    def _compact(self) -> None:
+        """Keep the rows of lowest priority, in the order they came."""
+        priorities = np.concatenate(self.priorities)
+        if len(priorities) > self.wanted.samples:
+            self.bound = float(np.partition(priorities, self.wanted.samples)[self.wanted.samples])
+        taken = np.flatnonzero(priorities < self.bound)
+        self.priorities = [priorities[taken]]
+        rows = torch.cat(self.rows)
+        self.rows = [rows[torch.from_numpy(taken).to(rows.device)]]
+
+    def result(self) -> BlockStatistics:
+        if not self.square.isfinite().all():
+            raise ValueError(f"activations of FFN block {self.block.name} are not finite (NaN or infinity)")
+        self._compact()
+        mean, square = self.sum / self.tokens, self.square / self.tokens
+        products = None if self.products is None else self.products.div_(self.tokens)
+        return BlockStatistics(self.tokens, mean, square, products, self.rows[0])
