@@ -1,0 +1,114 @@
+"""MI-pruned models on disk: plain checkpoints where all widths agree, and a loader where they do not."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import transformers
+from torch import nn
+
+from pruning_ext.files import atomic_directory
+from pruning_ext.huggingface import find_model_class
+from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
+
+
+def export(
+    model: nn.Module,
+    directory: str | Path,
+    *,
+    tokenizer: Any = None,
+    pad_to_uniform: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Write a pruned model with ``save_pretrained``, in one atomic step.
+
+    Args:
+        tokenizer: saved beside the model.
+        pad_to_uniform: where widths differ, or the architecture has none to configure, give all blocks the
+            largest width (four times the hidden size for BLOOM) by neurons that are zero on both sides. The
+            outputs stay the same and plain ``from_pretrained`` loads the result; ``model`` is not altered, so
+            a copy of it is made.
+
+    Without padding such a model is loaded by :func:`load_pruned`; plain ``from_pretrained`` refuses it with
+    the first tensor whose shape it does not expect.
+
+    Raises:
+        FileExistsError: ``directory`` exists and ``overwrite`` is false.
+    """
+    if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):
+        model = _padded(model)
+    with atomic_directory(directory, overwrite=overwrite) as temporary:
+        model.save_pretrained(temporary)  # type: ignore[operator]
+        if tokenizer is not None:
+            tokenizer.save_pretrained(temporary)
+    return Path(directory)
+
+
+def _padded(model: nn.Module) -> nn.Module:
+    model = copy.deepcopy(model)
+    blocks = find_blocks(model)
+    field = family_of(model).width_field
+    widest = max(block.width for block in blocks)
+    if field is None:
+        widest = 4 * int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+    for block in blocks:
+        widen(block, widest)
+    record_widths(model, blocks)
+    return model
+
+
+def load_pruned(
+    directory: str | Path, *, model_class: type[nn.Module] | None = None, **kwargs: Any
+) -> nn.Module:
+    """Load a model whose FFN blocks have widths of their own (and any other that ``from_pretrained`` loads).
+
+    The model is built narrow from the start: its class's ``__init__`` is followed by the resizing, and then
+    ``from_pretrained`` fills it as ever. Nothing is initialised twice, nothing is ignored.
+
+    Args:
+        directory: what :func:`export` or ``save_pretrained`` wrote.
+        model_class: a transformers model class; by default the one that the configuration names.
+        kwargs: for ``from_pretrained`` (``dtype``, ``device_map`` ...).
+
+    Raises:
+        ValueError: the configuration names no known class, or widths of blocks that the model does not have.
+    """
+    config = kwargs.pop("config", None) or transformers.AutoConfig.from_pretrained(directory)
+    kind: Any = model_class
+    if kind is None:
+        name = (getattr(config, "architectures", None) or [None])[0]
+        kind = find_model_class(str(name))
+        if kind is None:
+            raise ValueError(
+                f"{directory} names the architecture {name!r}, which transformers does not have: "
+                "give model_class"
+            )
+    widths = getattr(config, WIDTHS_KEY, None)
+    if widths is None:
+        whole: nn.Module = kind.from_pretrained(directory, config=config, **kwargs)
+        return whole
+    narrow: Any = type(kind.__name__, (kind,), {"__init__": _narrow_init(kind, widths)})
+    narrow.__module__ = kind.__module__
+    model: nn.Module = narrow.from_pretrained(directory, config=config, **kwargs)
+    model.__class__ = kind
+    return model
+
+
+def _narrow_init(model_class: type[nn.Module], widths: dict[str, int]) -> Any:
+    def __init__(self: nn.Module, config: Any, *args: Any, **kwargs: Any) -> None:
+        model_class.__init__(self, config, *args, **kwargs)
+        blocks = {block.name: block for block in find_blocks(self)}
+        # a head more or less than the saved model had moves every name by its prefix
+        prefix = f"{self.base_model_prefix}."
+        for name, width in widths.items():
+            block = blocks.get(name) or blocks.get(prefix + name) or blocks.get(name.removeprefix(prefix))
+            if block is None or not 0 < width <= block.width:
+                raise ValueError(
+                    f"config.{WIDTHS_KEY} gives {name} the width {width}, "
+                    f"which {model_class.__name__} cannot have"
+                )
+            narrow_to(block, width)
+
+    return __init__

@@ -1,0 +1,272 @@
+"""MI pruning: remove FFN neurons that say what others say, and refit the layer that read them.
+
+After Huang, Song & Pao, "Large Language Model Pruning", 2024, which draws random pairs of hidden neurons and
+drops one of the two where their mutual information is high. Here all pairs are scored
+(:mod:`pruning_ext.ops.mi`); the paper's way stays available as ``selection="random_pairs"`` with
+``estimator="renyi"``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from pruning_ext.ops.mi import discretize, mutual_information_from_codes
+from pruning_ext.pruners.calibration import Batch, read_batches
+from pruning_ext.pruners.compensation import Refit, refit_down_projection
+from pruning_ext.pruners.ffn import FFNBlock, find_blocks, narrow, record_widths
+from pruning_ext.pruners.method import Method, register_method
+from pruning_ext.pruners.mi_config import MIConfig
+from pruning_ext.pruners.mi_layers import describe_layer, kept_of, replacement
+from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
+from pruning_ext.pruners.selection import NeuronStatistics, Ranking, allocate, kept_neurons, rank
+from pruning_ext.pruners.statistics import BlockStatistics, Replacement, Wanted, block_bytes, gather
+from pruning_ext.pruners.targets import select_names
+
+__all__ = ["MIConfig", "apply_plan", "make_plan"]
+
+STATISTICS_BYTES = 4 * 2**30
+"""Most that one pass's statistics take, unless one block takes more or ``blocks_per_pass`` is given."""
+
+
+def make_plan(
+    model: nn.Module,
+    config: MIConfig,
+    *,
+    pretrained: nn.Module | None = None,
+    calibration: Any = None,
+    show_progress: bool = False,
+) -> Plan:
+    """Choose the neurons of every targeted block, and fit what makes up for them. Alters nothing.
+
+    ``details`` of each layer of the plan hold ``width``, ``kept_width``, the ``removed`` neurons as ranges,
+    and figures for people; with compensation ``tensors`` hold the new down projections.
+
+    Raises:
+        ValueError: an architecture that is not supported, targets that match nothing, a ratio or width that
+            removes no neuron or all of them, a model on the meta device, calibration that is missing or
+            empty.
+    """
+    if pretrained is not None:
+        raise ValueError("pretrained is given: it is for KEN, MI pruning needs calibration inputs instead")
+    blocks = targeted_blocks(model, config)
+    limits = [removal_limit(config, block) for block in blocks]
+    batches = read_batches(model, calibration) if config.needs_calibration else []
+    passes = _Passes(model, blocks, config, batches, show_progress)
+    samples = config.tokens if config.pairwise else 0
+    refits = config.compensation == "ridge"
+    rankings: dict[int, Ranking] = {}
+    if config.allocation == "global":
+        for i, found in passes.run("ranking neurons", Wanted(False, samples, config.seed)):
+            rankings[i] = rank_block(blocks[i], found, config, limits[i], i)
+        rankings = _shared_out(rankings, blocks, config)
+        samples = 0
+    layers: list[LayerPlan] = []
+    tensors: dict[str, Tensor] = {}
+    for i, found in passes.run(
+        "calibrating", Wanted(refits, samples, config.seed), needed=refits or not rankings
+    ):
+        if i not in rankings:
+            rankings[i] = rank_block(blocks[i], found, config, limits[i], i)
+        keep = kept_neurons(rankings[i], blocks[i].width)
+        fit = (
+            _refit(blocks[i], found, keep, config.ridge)
+            if refits and found and len(rankings[i].order)
+            else None
+        )
+        if config.recalibrate:
+            passes.replaced[blocks[i].down] = replacement(blocks[i], keep, fit)
+        layer, new = describe_layer(blocks[i], rankings[i], fit)
+        layers.append(layer)
+        tensors |= new
+    if not any(len(ranking.order) for ranking in rankings.values()):
+        raise ValueError(
+            f"threshold is {config.threshold}: no random pair of neurons shares more, so none is removed"
+        )
+    return Plan(config, ModelSummary.of(model), tuple(layers), tensors)
+
+
+def targeted_blocks(model: nn.Module, config: MIConfig) -> list[FFNBlock]:
+    """The FFN blocks that ``config`` names, checked for being there in full."""
+    blocks = find_blocks(model)
+    for name, parameter in model.named_parameters():
+        if parameter.is_meta:
+            raise ValueError(f"tensor {name} is on the meta device: load the model's weights first")
+    known = [name for name, _ in model.named_modules() if name]
+    names = select_names(
+        [b.name for b in blocks], config.targets, config.ignore, known=known, what="FFN block"
+    )
+    return [block for block in blocks if block.name in names]
+
+
+def removal_limit(config: MIConfig, block: FFNBlock) -> int:
+    """Neurons to remove from ``block``; with a threshold or a global allocation the most that may go."""
+    width = block.width
+    if config.width is not None:
+        if config.width >= width:
+            raise ValueError(
+                f"width is {config.width}: FFN block {block.name} has {width} neurons, so none would go"
+            )
+        return width - config.width
+    smallest = width - config.round_to
+    if smallest < 1:
+        raise ValueError(f"round_to is {config.round_to}: FFN block {block.name} has only {width} neurons")
+    if config.ratio is None or config.allocation == "global":
+        return smallest
+    keep = round(width * (1 - config.ratio) / config.round_to) * config.round_to
+    if keep >= width or keep < 1:
+        what = "0" if keep >= width else f"all {width}"
+        raise ValueError(
+            f"ratio is {config.ratio}: it rounds to {what} neurons of FFN block {block.name} "
+            f"(width {width}, round_to {config.round_to})"
+        )
+    return width - keep
+
+
+def rank_block(
+    block: FFNBlock, found: BlockStatistics | None, config: MIConfig, count: int, number: int
+) -> Ranking:
+    """The neurons of ``block`` in the order they go, at most ``count``."""
+    columns = block.down_weight.double().norm(dim=0)
+    information = None
+    importance = columns if found is None else found.square.sqrt() * columns
+    if config.pairwise and found is not None:
+        information = estimate_information(found.samples, config)
+    ranking = rank(
+        config.selection,
+        NeuronStatistics(importance, information),
+        count,
+        seed=(config.seed, number),
+        threshold=config.threshold,
+    )
+    if config.threshold is None:
+        return ranking
+    removed = block.width - math.ceil((block.width - len(ranking.order)) / config.round_to) * config.round_to
+    return Ranking(ranking.order[: max(removed, 0)], ranking.cost[: max(removed, 0)], ranking.threshold)
+
+
+def estimate_information(samples: Tensor, config: MIConfig) -> Tensor:
+    """Mutual information ``[N, N]`` in nats between the columns of ``samples [T, N]``."""
+    if len(samples) < 2:
+        raise ValueError(f"calibration has {len(samples)} token: mutual information needs at least 2")
+    if config.estimator == "renyi":
+        from pruning_ext.ops.renyi import renyi_mutual_information
+
+        return renyi_mutual_information(samples.float()) * math.log(2)
+    codes, _ = discretize(samples, config.bins, config.strategy)  # type: ignore[arg-type]
+    return mutual_information_from_codes(codes, bins=config.bins, correction="miller-madow")
+
+
+def _shared_out(
+    rankings: dict[int, Ranking], blocks: Sequence[FFNBlock], config: MIConfig
+) -> dict[int, Ranking]:
+    """Each block's ranking, cut where the blocks together give the ratio at the least cost."""
+    assert config.ratio is not None
+    total = round(config.ratio * sum(block.width for block in blocks))
+    given = allocate([rankings[i].cost for i in range(len(blocks))], total, config.round_to)
+    if not any(given):
+        raise ValueError(f"ratio is {config.ratio}: it rounds to 0 neurons of all {len(blocks)} FFN blocks")
+    return {i: Ranking(r.order[: given[i]], r.cost[: given[i]], r.threshold) for i, r in rankings.items()}
+
+
+def _refit(block: FFNBlock, found: BlockStatistics, keep: Tensor, ridge: float) -> Refit:
+    assert found.second_moment is not None
+    weight, bias = block.down_weight, block.down_bias
+    return refit_down_projection(
+        found.second_moment, found.mean, weight, bias, keep.to(weight.device), ridge=ridge
+    )
+
+
+class _Passes:
+    """Runs over the calibration inputs, one per group of blocks, so that memory is bounded."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        blocks: Sequence[FFNBlock],
+        config: MIConfig,
+        batches: Sequence[Batch],
+        show: bool,
+    ) -> None:
+        self.model = model
+        self.blocks = blocks
+        self.config = config
+        self.batches = batches
+        self.show = show
+        self.replaced: dict[nn.Module, Replacement] = {}
+
+    def run(
+        self, description: str, wanted: Wanted, *, needed: bool = True
+    ) -> Iterator[tuple[int, BlockStatistics | None]]:
+        """Each block's number and statistics; ``None`` where none are ``needed`` or there is no input."""
+        if not needed or not self.batches:
+            yield from ((i, None) for i in range(len(self.blocks)))
+            return
+        size = self._group_size(wanted)
+        starts = range(0, len(self.blocks), size)
+        for number, start in enumerate(starts):
+            group = self.blocks[start : start + size]
+            title = description if len(starts) == 1 else f"{description} {number + 1}/{len(starts)}"
+            statistics: list[BlockStatistics | None] = list(
+                gather(
+                    self.model,
+                    group,
+                    self.batches,
+                    wanted,
+                    replaced=self.replaced,
+                    show_progress=self.show,
+                    description=title,
+                )
+            )
+            for offset in range(len(group)):
+                found, statistics[offset] = statistics[offset], None  # freed as soon as it is used
+                yield start + offset, found
+
+    def _group_size(self, wanted: Wanted) -> int:
+        if self.config.blocks_per_pass is not None:
+            return self.config.blocks_per_pass
+        if self.config.recalibrate:
+            return 1
+        return max(1, STATISTICS_BYTES // max(block_bytes(block, wanted) for block in self.blocks))
+
+
+def apply_plan(
+    model: nn.Module,
+    plan: Plan,
+    *,
+    pretrained: nn.Module | None = None,
+    calibration: Any = None,
+    show_progress: bool = False,
+) -> dict[str, Any]:
+    """Make ``model`` narrower in place as ``plan`` says; needs neither calibration nor randomness.
+
+    Returns:
+        A report: parameters and bytes before and after, widths before and after per block, seconds.
+    """
+    start = time.perf_counter()
+    before = ModelSummary.of(model)
+    blocks = find_blocks(model)
+    named = {block.name: block for block in blocks}
+    widths: dict[str, list[int]] = {}
+    for layer in plan.layers:
+        block = named[layer.name]
+        keep = kept_of(layer, block)
+        if len(keep) < block.width:
+            widths[layer.name] = [block.width, len(keep)]
+            names = (f"{block.down_name}.weight", f"{block.down_name}.bias")
+            narrow(block, keep, *(plan.tensors.get(name) for name in names))
+    record_widths(model, blocks)
+    after = ModelSummary.of(model)
+    return {
+        "parameters": [before.parameters, after.parameters],
+        "bytes": [before.bytes, after.bytes],
+        "widths": widths,
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+
+
+register_method(MIConfig, Method(make_plan, apply_plan))

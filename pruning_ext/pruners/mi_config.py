@@ -1,0 +1,127 @@
+"""Configuration of the MI pruner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pruning_ext.pruners.config import PruneConfig, check_choice, check_int, check_share
+from pruning_ext.pruners.selection import PAIRWISE, SELECTIONS
+
+ESTIMATORS = ("histogram", "renyi")
+COMPENSATIONS = ("ridge", "none")
+ALLOCATIONS = ("uniform", "global")
+STRATEGIES = ("quantile", "uniform", "zero-quantile")
+DEFAULT_TOKENS = {"histogram": 8192, "renyi": 512}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MIConfig(PruneConfig):
+    """Which FFN neurons go, and what makes up for them. ``targets`` and ``ignore`` name FFN blocks.
+
+    Attributes:
+        ratio: fraction of the neurons removed. Exactly one of ``ratio``, ``width`` and ``threshold`` is
+            given.
+        width: neurons kept in each block.
+        threshold: mutual information in nats above which one neuron of a random pair goes, as the paper has
+            it; only with ``selection="random_pairs"``. Each block then gets a width of its own.
+        selection: see :func:`pruning_ext.pruners.selection.rank`.
+        estimator: ``histogram`` (plug-in over ``bins`` x ``bins`` cells, Miller-Madow corrected) or ``renyi``
+            (the paper's matrix-based entropies of order 2).
+        compensation: ``ridge`` refits the down projection to the dense block's output, see
+            :func:`pruning_ext.pruners.compensation.refit_down_projection`; ``none`` leaves it as it is.
+        ridge: strength of the pull towards the old weights, relative to the mean squared activation.
+        bins, strategy: see :func:`pruning_ext.ops.mi.discretize`.
+        max_tokens: tokens whose activations are kept to estimate mutual information, a seeded uniform choice
+            among those that count. ``None``: 8192 for ``histogram``, 512 for ``renyi``, whose cost grows with
+            the square. Means and second moments always use all tokens.
+        round_to: widths are multiples of it.
+        allocation: ``uniform`` gives all blocks the same width, and the result loads with plain
+            ``from_pretrained``. ``global`` removes the share ``ratio`` of all neurons where that costs least,
+            which needs :func:`pruning_ext.pruners.load_pruned`.
+        recalibrate: gather the statistics of each group of blocks on the model as pruned so far.
+        blocks_per_pass: blocks whose statistics are gathered in one pass over the calibration inputs.
+            ``None``: as many as fit in 4 GiB; with ``recalibrate`` one.
+    """
+
+    method: ClassVar[str] = "mi"
+
+    ratio: float | None = None
+    width: int | None = None
+    threshold: float | None = None
+    selection: str = "joint"
+    estimator: str = "histogram"
+    compensation: str = "ridge"
+    ridge: float = 1e-2
+    bins: int = 16
+    strategy: str = "quantile"
+    max_tokens: int | None = None
+    round_to: int = 8
+    allocation: str = "uniform"
+    recalibrate: bool = False
+    blocks_per_pass: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = [name for name in ("ratio", "width", "threshold") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give exactly one of ratio, width and threshold, got {' and '.join(given) or 'none'}"
+            )
+        if self.ratio is not None:
+            check_share("ratio", self.ratio)
+        if self.width is not None:
+            check_int("width", self.width, minimum=1)
+        check_choice("selection", self.selection, SELECTIONS)
+        check_choice("estimator", self.estimator, ESTIMATORS)
+        check_choice("compensation", self.compensation, COMPENSATIONS)
+        check_choice("strategy", self.strategy, STRATEGIES)
+        check_choice("allocation", self.allocation, ALLOCATIONS)
+        check_int("bins", self.bins, minimum=3 if self.strategy == "zero-quantile" else 2)
+        if self.bins > 256:
+            raise ValueError(f"bins must be at most 256, got {self.bins}")
+        check_int("round_to", self.round_to, minimum=1)
+        if self.max_tokens is not None:
+            check_int("max_tokens", self.max_tokens, minimum=2)
+        if self.blocks_per_pass is not None:
+            check_int("blocks_per_pass", self.blocks_per_pass, minimum=1)
+        for name, lowest in (("ridge", 0.0), ("threshold", -float("inf"))):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                raise TypeError(f"{name} must be a number, got {value!r}")
+            if value is not None and not lowest < value < float("inf"):
+                raise ValueError(
+                    f"{name} must be a finite number{' above 0' if name == 'ridge' else ''}, got {value}"
+                )
+        self._check_combination()
+
+    def _check_combination(self) -> None:
+        if not isinstance(self.recalibrate, bool):
+            raise TypeError(f"recalibrate must be true or false, got {self.recalibrate!r}")
+        if self.threshold is not None and self.selection != "random_pairs":
+            raise ValueError(f"threshold belongs to selection 'random_pairs', not to {self.selection!r}")
+        if self.allocation == "global":
+            if self.ratio is None:
+                raise ValueError("allocation 'global' needs ratio: it shares out one number of neurons")
+            if self.selection not in ("joint", "greedy", "importance"):
+                raise ValueError(
+                    f"allocation 'global' needs costs to compare, and selection {self.selection!r} has none"
+                )
+            if self.recalibrate:
+                raise ValueError(
+                    "allocation 'global' compares all blocks at once, so it cannot recalibrate in between"
+                )
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether the selection looks at the mutual information of pairs."""
+        return self.selection in PAIRWISE
+
+    @property
+    def tokens(self) -> int:
+        """Tokens whose activations are kept."""
+        return self.max_tokens if self.max_tokens is not None else DEFAULT_TOKENS[self.estimator]
+
+    @property
+    def needs_calibration(self) -> bool:
+        return self.selection != "random" or self.compensation != "none"
