@@ -2,6 +2,7 @@
 // face, with docstrings and broadcasting, is pruning_ext/numpy.py, which hands over arrays of two dimensions.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <optional>
 #include <string>
