@@ -7,7 +7,15 @@ add_library(pruning_ext_core STATIC
   csrc/kde/kde_cpu.cpp
   csrc/ken/sorted_groups.cpp
   csrc/ken/matching.cpp
-  csrc/ken/ken_cpu.cpp)
+  csrc/ken/ken_cpu.cpp
+  csrc/mi/margins.cpp
+  csrc/mi/planes.cpp
+  csrc/mi/pair_counter.cpp
+  csrc/mi/pair_scores.cpp
+  csrc/mi/mi_cpu.cpp
+  csrc/mi/reductions_cpu.cpp
+  csrc/mi/edges.cpp
+  csrc/mi/discretize_cpu.cpp)
 add_library(pruning_ext::core ALIAS pruning_ext_core)
 set_target_properties(pruning_ext_core PROPERTIES EXPORT_NAME core)
 target_include_directories(pruning_ext_core PUBLIC
@@ -18,7 +26,7 @@ target_compile_options(pruning_ext_core PRIVATE -ffp-contract=off)
 pruning_ext_own(pruning_ext_core)
 
 # Kernel files, compiled once for each instruction set (csrc/common/cpu_isa.h).
-set(PRUNING_EXT_KERNEL_FILES csrc/kde/kde_kernels.cpp)
+set(PRUNING_EXT_KERNEL_FILES csrc/kde/kde_kernels.cpp csrc/mi/count_kernels.cpp)
 set(PRUNING_EXT_ISAS baseline)
 set(PRUNING_EXT_FLAGS_baseline "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

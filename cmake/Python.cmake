@@ -23,7 +23,8 @@ target_link_libraries(pruning_ext_torch INTERFACE ${torch_cpu_library})
 add_library(_C MODULE
   csrc/library.cpp
   csrc/kde/kde_op_cpu.cpp
-  csrc/ken/ken_op_cpu.cpp)
+  csrc/ken/ken_op_cpu.cpp
+  csrc/mi/mi_op_cpu.cpp)
 target_link_libraries(_C PRIVATE pruning_ext_core pruning_ext_torch)
 
 pybind11_add_module(_core MODULE NO_EXTRAS csrc/numpy_module.cpp)

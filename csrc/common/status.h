@@ -7,7 +7,16 @@
 
 namespace pruning_ext {
 
-enum class Fault : std::int8_t { none, not_finite, bad_bandwidth, bad_weights, bad_points, bad_code, constant_row };
+enum class Fault : std::int8_t {
+  none,
+  not_finite,
+  bad_bandwidth,
+  bad_weights,
+  bad_points,
+  bad_code,
+  bad_edges,
+  constant_row
+};
 
 struct Status {
   Fault fault = Fault::none;
@@ -26,6 +35,7 @@ inline std::string fault_sentence(const Status& status, const std::string& subje
     case Fault::bad_bandwidth: return "bandwidth must be positive and finite; it is not" + where;
     case Fault::bad_weights: return "weights must be finite, not negative and not all zero; they are not so" + where;
     case Fault::bad_code: return subject + " has a code that is not below bins" + where;
+    case Fault::bad_edges: return "edges must not decrease; they do" + where;
     case Fault::constant_row:
       return subject + " is constant" + where + ", so that no rule gives it a bandwidth; pass a number or one per row";
   }
