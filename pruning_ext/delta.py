@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from pruning_ext.delta_card import write_card
 from pruning_ext.delta_file import CONFIG_NAME, FORMAT, FORMAT_VERSION, WEIGHTS_NAME, DeltaFile, checksum
 from pruning_ext.encoding import WHOLE, decode, encode
 from pruning_ext.files import atomic_directory, file_sha256, write_json
-from pruning_ext.huggingface import build_model, describe_model, same_config
+from pruning_ext.huggingface import build_model, describe_model, same_config, set_generation_config
 from pruning_ext.progress import progress
 from pruning_ext.pruners.config import PruneConfig
 from pruning_ext.pruners.pairing import Pair, base_prefixes, find_counterpart, named_state, pair_tensors
@@ -117,25 +118,41 @@ def load_delta(
         for name in progress(delta.tensors, "verify", show_progress):
             _check_source(delta, name, sources[name])
             delta.check(name)
-        names = progress(delta.tensors, "apply", show_progress)
         if _is_same_shape_of_model(delta, base, state):
             result = base if inplace else copy.deepcopy(base)
-            targets = result.state_dict()
-            for name in names:
-                entry = delta.tensors[name]
-                if entry.parts:
-                    targets[name].copy_(decode(entry.encoding, delta.parts(name), sources[name]))
-            result.train(base.training)
-            return result
-        values: dict[str, Tensor] = {}
-        for name in names:
-            entry, source = delta.tensors[name], sources[name]
-            if inplace and not entry.parts and source is not None:
-                value = source
-            else:
-                value = decode(entry.encoding, delta.parts(name), source)
-            values |= dict.fromkeys((name, *entry.tied), value)
-        return build_model(delta.document, values, base)
+            _write_into(result, delta, sources, show_progress)
+        else:
+            values = _decoded(delta, sources, inplace, show_progress)
+            result = build_model(delta.document, values, base)
+        set_generation_config(result, delta.document)
+        return result
+
+
+def _write_into(
+    model: nn.Module, delta: DeltaFile, sources: dict[str, Tensor | None], show_progress: bool
+) -> None:
+    state = model.state_dict()
+    for name in progress(delta.tensors, "apply", show_progress):
+        entry = delta.tensors[name]
+        if entry.parts:
+            state[name].copy_(decode(entry.encoding, delta.parts(name), sources[name]))
+
+
+def _decoded(
+    delta: DeltaFile, sources: dict[str, Tensor | None], reuse: bool, show_progress: bool
+) -> dict[str, Tensor]:
+    values: dict[str, Tensor] = {}
+    users = Counter(id(source) for source in sources.values())  # an untied head has its embedding's base
+    for name in progress(delta.tensors, "apply", show_progress):
+        entry, source = delta.tensors[name], sources[name]
+        if reuse and source is not None and users[id(source)] == 1:
+            value = source
+            if entry.parts:
+                value.copy_(decode(entry.encoding, delta.parts(name), source))
+        else:
+            value = decode(entry.encoding, delta.parts(name), source)
+        values |= dict.fromkeys((name, *entry.tied), value)
+    return values
 
 
 def _encode_pair(pair: Pair) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -182,9 +199,7 @@ def _check_source(delta: DeltaFile, name: str, source: Tensor | None) -> None:
     if source is None:
         return
     if source.dtype != entry.dtype:
-        raise ValueError(
-            f"base tensor {entry.base} is {source.dtype} and the delta was made for {entry.dtype}"
-        )
+        raise ValueError(f"base tensor {entry.base} is {source.dtype}, the delta was made for {entry.dtype}")
     if tensor_sha256(source) != entry.base_sha256:
         origin = delta.document["base_model_name_or_path"]
         raise ValueError(

@@ -83,12 +83,16 @@ def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.
         if tensor.dtype != state[tensor_name].dtype:  # a model of several dtypes, which the loader made one
             owner, _, leaf = tensor_name.rpartition(".")
             getattr(model.get_submodule(owner), leaf).data = state[tensor_name]
-    if description.get("generation_config") is not None:
-        model.generation_config = transformers.GenerationConfig.from_dict(description["generation_config"])
     if description["model_config"].get("_name_or_path"):
         model.config._name_or_path = description["model_config"]["_name_or_path"]
     devices = {parameter.device for parameter in base.parameters()}
     return model.to(devices.pop()) if len(devices) == 1 else model
+
+
+def set_generation_config(model: Any, description: dict[str, Any]) -> None:
+    """Give ``model`` the generation settings that :func:`describe_model` recorded, if any."""
+    if description["generation_config"] is not None:
+        model.generation_config = transformers.GenerationConfig.from_dict(description["generation_config"])
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import transformers
 from torch import Tensor, nn
@@ -21,7 +23,10 @@ def _bert() -> tuple[nn.Module, nn.Module]:
         max_position_embeddings=20,
         num_labels=3,
     )
-    model, base = transformers.BertForSequenceClassification(config), transformers.BertModel(config)
+    model, base = (
+        transformers.BertForSequenceClassification(config),
+        transformers.BertModel(copy.copy(config)),
+    )
     model.bert.load_state_dict(base.state_dict())
     return model, base
 
@@ -37,7 +42,7 @@ def _gpt2() -> tuple[nn.Module, nn.Module]:
         bos_token_id=1,
         eos_token_id=2,
     )
-    model, base = transformers.GPT2LMHeadModel(config), transformers.GPT2LMHeadModel(config)
+    model, base = transformers.GPT2LMHeadModel(config), transformers.GPT2LMHeadModel(copy.copy(config))
     model.load_state_dict(base.state_dict())
     return model, base
 
@@ -53,7 +58,7 @@ def _llama() -> tuple[nn.Module, nn.Module]:
         num_key_value_heads=2,
         tie_word_embeddings=False,
     )
-    model, base = transformers.LlamaForCausalLM(config), transformers.LlamaForCausalLM(config)
+    model, base = transformers.LlamaForCausalLM(config), transformers.LlamaForCausalLM(copy.copy(config))
     model.load_state_dict(base.state_dict())
     return model, base
 
@@ -70,7 +75,7 @@ def _vit() -> tuple[nn.Module, nn.Module]:
         num_labels=5,
     )
     model = transformers.ViTForImageClassification(config)
-    base = transformers.ViTModel(config, add_pooling_layer=False)
+    base = transformers.ViTModel(copy.copy(config), add_pooling_layer=False)
     model.vit.load_state_dict(base.state_dict())
     return model, base
 

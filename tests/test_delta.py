@@ -1,0 +1,432 @@
+"""The delta on disk: bit for bit, small, and refused when anything about it or its base is off."""
+
+import hashlib
+import json
+import os
+import shutil
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from pruning_ext.delta import load_delta, save_delta
+from pruning_ext.delta_file import CONFIG_NAME, WEIGHTS_NAME, checksum
+from pruning_ext.encoding import row_shape
+from pruning_ext.pruners import KENConfig, prune
+from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, make_pair, snapshot
+
+
+def config_of(directory):
+    return json.loads((directory / CONFIG_NAME).read_text())
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("density", [0.5, 0.02])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_round_trip_is_bit_exact(tmp_path, family, dtype, density, inplace):
+    model, base = make_pair(family, dtype)
+    pruned = prune(model, KENConfig(density=density), pretrained=base).model
+    before, base_before = snapshot(pruned), snapshot(base)
+    save_delta(pruned, base, tmp_path / "delta")
+    assert_same_bits(snapshot(pruned), before)
+    assert_same_bits(snapshot(base), base_before)
+
+    restored = load_delta(base, tmp_path / "delta", inplace=inplace)
+    assert type(restored) is type(pruned)
+    assert_same_bits(snapshot(restored), before)
+    assert restored.config.to_dict().keys() == pruned.config.to_dict().keys()
+    if not inplace:
+        assert_same_bits(snapshot(base), base_before)
+        addresses = {t.data_ptr() for t in base.state_dict().values()}
+        assert addresses.isdisjoint(t.data_ptr() for t in restored.state_dict().values())
+
+
+def test_the_restored_model_computes_the_same(tmp_path):
+    for family in ("bert", "gpt2", "llama"):
+        model, base = make_pair(family)
+        pruned = prune(model, KENConfig(density=0.5), pretrained=base).model
+        save_delta(pruned, base, tmp_path / family)
+        restored = load_delta(base, tmp_path / family).eval()
+        tokens = torch.randint(3, 50, (2, 7))
+        assert torch.equal(restored(tokens).logits, pruned(tokens).logits), family
+
+
+def test_tied_tensors_are_written_once_and_come_back_tied(tmp_path):
+    model, base = make_pair("gpt2")
+    pruned = prune(model, KENConfig(density=0.5), pretrained=base).model
+    save_delta(pruned, base, tmp_path / "delta")
+    stored = load_file(tmp_path / "delta" / WEIGHTS_NAME)
+    assert not [name for name in stored if name.startswith("lm_head")]
+    restored = load_delta(base, tmp_path / "delta")
+    assert restored.lm_head.weight is restored.transformer.wte.weight
+
+
+def test_the_labels_of_a_new_head_come_back(tmp_path):
+    model, base = make_pair("bert")
+    model.config.id2label = {0: "bad", 1: "fair", 2: "good"}
+    save_delta(model, base, tmp_path / "bert")
+    assert load_delta(base, tmp_path / "bert").config.id2label == {0: "bad", 1: "fair", 2: "good"}
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("density", [None, 0.5])
+def test_a_head_that_was_untied_in_fine_tuning_comes_back_untied(tmp_path, density, inplace):
+    tied_model, base = make_pair("gpt2")
+    config = transformers.GPT2Config.from_dict(base.config.to_dict() | {"tie_word_embeddings": False})
+    model = transformers.GPT2LMHeadModel(config)
+    model.load_state_dict(tied_model.state_dict())
+    if density is None:  # the head equals the base, the embedding does not
+        model.lm_head.weight.data.copy_(base.lm_head.weight)
+    else:
+        model.lm_head.weight.data += 1
+        prune(model, KENConfig(density=density), pretrained=base, inplace=True)
+    assert not torch.equal(model.lm_head.weight, model.transformer.wte.weight)
+    save_delta(model, base, tmp_path / "delta")
+    restored = load_delta(base, tmp_path / "delta", inplace=inplace)
+    assert_same_bits(snapshot(restored), snapshot(model))
+    assert restored.lm_head.weight.data_ptr() != restored.transformer.wte.weight.data_ptr()
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_generation_settings_come_back(tmp_path, rebuilt):
+    model, base = make_pair("gpt2")
+    model.generation_config.max_new_tokens = 17
+    if rebuilt:  # another configuration, so that the result cannot be a copy of the base
+        model.config.scale_attn_by_inverse_layer_idx = True
+    save_delta(model, base, tmp_path / "delta")
+    restored = load_delta(base, tmp_path / "delta")
+    assert restored.generation_config.max_new_tokens == 17
+    assert restored.config.scale_attn_by_inverse_layer_idx is rebuilt
+    assert restored.lm_head.weight is restored.transformer.wte.weight
+    assert base.generation_config.max_new_tokens is None
+    assert base.config.scale_attn_by_inverse_layer_idx is False
+
+
+def test_a_base_of_another_class_serves_if_it_has_the_tensors(tmp_path):
+    model, backbone = make_pair("bert")
+    prune(model, KENConfig(density=0.3), pretrained=backbone, inplace=True)
+    save_delta(model, backbone, tmp_path / "delta")
+    other = transformers.BertForMaskedLM(backbone.config)
+    other.bert.load_state_dict(backbone.state_dict(), strict=False)  # the language model has no pooler
+    with pytest.raises(ValueError, match=r"base \(BertForMaskedLM\) has no tensor pooler\.dense\.weight"):
+        load_delta(other, tmp_path / "delta")
+    complete = transformers.BertForPreTraining(backbone.config)
+    complete.bert.load_state_dict(backbone.state_dict())
+    assert_same_bits(snapshot(load_delta(complete, tmp_path / "delta")), snapshot(model))
+
+
+def linear(rows, n, dtype=torch.float32):
+    torch.manual_seed(0)
+    module = torch.nn.Linear(n, rows, bias=False)
+    module.weight.data = torch.randn(rows, n).to(dtype)
+    return module
+
+
+def changed_copy(base, mask):
+    model = linear(*base.weight.shape, base.weight.dtype)
+    model.weight.data = torch.where(mask, base.weight.data + 1, base.weight.data)
+    return model
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_special_bit_patterns_survive(tmp_path, dtype):
+    integers = {4: torch.int32, 2: torch.int16}[dtype.itemsize]
+    base, model = linear(4, 64, dtype), linear(4, 64, dtype)
+    with torch.no_grad():
+        base.weight[0], model.weight[0] = 0.0, -0.0
+        base.weight[1], model.weight[1] = float("nan"), float("nan")
+        patterns = model.weight.data.view(integers)
+        patterns[1, :8] += torch.arange(8).to(integers)  # NaN payloads
+        patterns[2, :8] = torch.arange(1, 9).to(integers)  # subnormal numbers
+        model.weight[3, :8] = torch.tensor([float("inf"), -float("inf")] * 4)
+    expected = snapshot(model)
+    save_delta(model, base, tmp_path / "delta")
+    assert_same_bits(snapshot(load_delta(base, tmp_path / "delta")), expected)
+    assert config_of(tmp_path / "delta")["tensors"]["weight"]["changed"] == 64 + 7 + 8 + 8
+
+
+def masks():
+    generator = torch.Generator().manual_seed(0)
+
+    def uniform(rows, n, k):
+        order = torch.rand(rows, n, generator=generator).argsort(1)
+        return order < k
+
+    return {
+        "nothing": (torch.zeros(8, 100, dtype=torch.bool), "same"),
+        "half": (uniform(8, 768, 384), "bitmask"),
+        "one in a hundred": (uniform(64, 1000, 10), "columns"),
+        "one in a hundred, unevenly": (torch.rand(64, 1000, generator=generator) < 0.01, "columns"),
+        "everything": (torch.ones(8, 100, dtype=torch.bool), "whole"),
+        "rows too long for uint16": (uniform(2, 70_001, 100), "bitmask"),
+        "rows just short enough": (uniform(2, 65_536, 100), "columns"),
+        "one row of odd length": (uniform(1, 13, 6), "bitmask"),
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", masks())
+def test_the_smallest_encoding_is_taken_and_the_file_is_no_larger(tmp_path, case, dtype):
+    mask, expected = masks()[case]
+    base = linear(*mask.shape, dtype)
+    model = changed_copy(base, mask)
+    mask = model.weight.data != base.weight.data  # rounding may have swallowed a change
+    save_delta(model, base, tmp_path / "delta")
+    entry = config_of(tmp_path / "delta")["tensors"]["weight"]
+    assert entry["encoding"] == expected
+    assert entry["changed"] == mask.sum()
+
+    values, (rows, n) = int(mask.sum()) * dtype.itemsize, row_shape(mask.shape)
+    even = len(set(mask.sum(1).tolist())) == 1
+    smallest = min(
+        rows * n * dtype.itemsize,
+        values + -(-rows * n // 8),
+        values + 2 * int(mask.sum()) + (0 if even else 4 * rows) if n <= 65_536 else rows * n * 8,
+    )
+    file = tmp_path / "delta" / WEIGHTS_NAME
+    header = 8 + int.from_bytes(file.read_bytes()[:8], "little")
+    assert file.stat().st_size - header == (smallest if mask.any() else 0)
+    assert_same_bits(snapshot(load_delta(base, tmp_path / "delta")), snapshot(model))
+
+
+def test_a_pruned_model_costs_what_its_plan_says(tmp_path):
+    for dtype in DTYPES:
+        model, base = make_pair("bert", dtype)
+        result = prune(model, KENConfig(density=0.25), pretrained=base)
+        directory = save_delta(result.model, base, tmp_path / str(dtype))
+        file = directory / WEIGHTS_NAME
+        payload = file.stat().st_size - 8 - int.from_bytes(file.read_bytes()[:8], "little")
+        assert 0.9 * result.plan.kept_bytes < payload <= result.plan.kept_bytes
+
+
+def test_buffers_that_differ_are_stored(tmp_path):
+    def network():
+        return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6))
+
+    torch.manual_seed(0)
+    base = network()
+    model = network()
+    model.load_state_dict(base.state_dict())
+    for module in (base, model):
+        module.register_buffer("seen", torch.zeros(5, dtype=torch.bool))
+        module.register_buffer("empty", torch.zeros(0, 3))
+        module.register_buffer("scalar", torch.tensor(1.5, dtype=torch.float64))
+    model(torch.randn(8, 4))  # moves the running statistics
+    model.seen[2] = True
+    model.scalar += 1
+    save_delta(model, base, tmp_path / "delta")
+    assert_same_bits(snapshot(load_delta(base, tmp_path / "delta")), snapshot(model))
+    changed = {name for name, t in config_of(tmp_path / "delta")["tensors"].items() if t["changed"]}
+    assert changed == {"1.running_mean", "1.running_var", "1.num_batches_tracked", "seen", "scalar"}
+
+
+def test_tensors_that_do_not_lie_in_order(tmp_path):
+    base, model = linear(6, 40), linear(6, 40)
+    with torch.no_grad():
+        model.weight[:, 3] += 1
+    for module in (base, model):
+        module.weight.data = module.weight.data.t().contiguous().t()
+    expected = snapshot(model)
+    save_delta(model, base, tmp_path / "delta")
+    assert_same_bits(snapshot(load_delta(base, tmp_path / "delta")), expected)
+    restored = load_delta(base, tmp_path / "delta", inplace=True)
+    assert restored is base
+    assert_same_bits(snapshot(base), expected)
+
+
+def test_inplace_builds_in_the_memory_of_the_base(tmp_path):
+    model, base = make_pair("llama")
+    save_delta(model, base, tmp_path / "delta")
+    addresses = {name: t.data_ptr() for name, t in base.state_dict().items()}
+    restored = load_delta(base, tmp_path / "delta", inplace=True)
+    assert {name: t.data_ptr() for name, t in restored.state_dict().items()} == addresses
+
+
+def test_the_files_say_what_they_are(tmp_path):
+    model, base = make_pair("bert", torch.bfloat16)
+    base.config._name_or_path = "someone/tiny-bert"
+    result = prune(model, KENConfig(density=0.25, targets=["attention"]), pretrained=base)
+    extra = tmp_path / "vocab.txt"
+    extra.write_text("[PAD]\n")
+    directory = save_delta(result.model, base, tmp_path / "delta", files=[extra])
+    assert {p.name for p in directory.iterdir()} == {"README.md", CONFIG_NAME, WEIGHTS_NAME, "vocab.txt"}
+    document = config_of(directory)
+    assert document["method"] == "ken"
+    assert document["config"] == KENConfig(density=0.25, targets=["attention"]).to_dict()
+    assert document["base_model_name_or_path"] == "someone/tiny-bert"
+    assert (document["architecture"], document["dtype"]) == ("BertForSequenceClassification", "bfloat16")
+    name = "bert.encoder.layer.0.attention.self.query.weight"
+    entry, source = document["tensors"][name], base.encoder.layer[0].attention.self.query.weight
+    raw = source.detach().view(torch.uint8).numpy().tobytes()
+    assert entry["base_sha256"] == hashlib.sha256(raw).hexdigest()
+    card = (directory / "README.md").read_text()
+    for words in ("base_model: someone/tiny-bert", "density=0.25", "BertForSequenceClassification"):
+        assert words in card
+
+
+def test_any_fine_tuned_model_has_a_delta(tmp_path):
+    model, base = make_pair("llama")
+    save_delta(model, base, tmp_path / "delta")
+    assert config_of(tmp_path / "delta")["method"] is None
+    assert_same_bits(snapshot(load_delta(base, tmp_path / "delta")), snapshot(model))
+
+
+# What goes wrong.
+
+
+@pytest.fixture
+def written(tmp_path):
+    model, base = make_pair("llama")
+    pruned = prune(model, KENConfig(density=0.3), pretrained=base).model
+    return save_delta(pruned, base, tmp_path / "delta"), base
+
+
+def rewrite(directory, document):
+    """Write a configuration whose checksum is right, as another program would."""
+    document["checksum"] = checksum(document)
+    (directory / CONFIG_NAME).write_text(json.dumps(document))
+
+
+def refuses(directory, base, sentence, error=ValueError):
+    before = snapshot(base)
+    for inplace in (False, True):
+        with pytest.raises(error, match=sentence) as caught:
+            load_delta(base, directory, inplace=inplace)
+        assert "\n" not in str(caught.value)
+    assert_same_bits(snapshot(base), before)
+
+
+@pytest.mark.parametrize("tensor", ["model.embed_tokens.weight", "model.layers.1.mlp.up_proj.weight"])
+def test_another_base_is_refused(written, tensor):
+    directory, base = written
+    base.get_parameter(tensor).data.view(-1)[-1] += 1e-6
+    refuses(directory, base, rf"base tensor {tensor} is not the one .*sha256 differs")
+
+
+def test_a_base_that_differs_only_where_nothing_was_stored_is_refused(tmp_path):
+    base = linear(4, 32)
+    mask = torch.zeros(4, 32, dtype=torch.bool)
+    mask[0, 0] = True
+    save_delta(changed_copy(base, mask), base, tmp_path / "delta")
+    base.weight.data[3, 31] = -0.0
+    refuses(tmp_path / "delta", base, "sha256 differs")
+
+
+def test_a_base_without_a_tensor_or_of_another_dtype_is_refused(written):
+    directory, base = written
+    refuses(directory, base.half(), r"is torch\.float16, the delta was made for torch\.float32")
+    config = transformers.LlamaConfig(**base.config.to_dict() | {"num_hidden_layers": 1})
+    refuses(directory, transformers.LlamaForCausalLM(config), r"has no tensor model\.layers\.1\.")
+
+
+def test_truncated_and_altered_files_are_refused(written):
+    directory, base = written
+    weights = directory / WEIGHTS_NAME
+    whole = weights.read_bytes()
+    for content in (whole[:-1], whole[: len(whole) // 2], b"", whole[:-1] + bytes([whole[-1] ^ 1])):
+        weights.write_bytes(content)
+        refuses(directory, base, r"delta_model\.safetensors is truncated or altered")
+    weights.unlink()
+    refuses(directory, base, r"has no delta_model\.safetensors", FileNotFoundError)
+    weights.write_bytes(whole)
+
+    config = directory / CONFIG_NAME
+    text = config.read_text()
+    config.write_text(text.replace('"density": 0.3', '"density": 0.4'))
+    refuses(directory, base, "was altered after it was written")
+    config.write_text(text[:-40])
+    refuses(directory, base, "not valid JSON")
+    config.unlink()
+    refuses(directory, base, r"is not a delta: it has no delta_config\.json", FileNotFoundError)
+
+
+def test_foreign_formats_and_versions_are_refused(written):
+    directory, base = written
+    document = config_of(directory)
+    rewrite(directory, document | {"format": "peft"})
+    refuses(directory, base, "holds format 'peft'")
+    rewrite(directory, document | {"format_version": 2, "library_version": "9.0"})
+    refuses(directory, base, r"format version 2 .* reads version 1.*pruning_ext 9\.0")
+
+
+def test_files_that_contradict_each_other_are_refused(written):
+    directory, base = written
+    document = config_of(directory)
+    name = "model.layers.0.mlp.up_proj.weight"
+    stored = load_file(directory / WEIGHTS_NAME)
+
+    def store(tensors, entry):
+        save_file(tensors, directory / WEIGHTS_NAME)
+        digest = hashlib.sha256((directory / WEIGHTS_NAME).read_bytes()).hexdigest()
+        changed = {**document, "weights_sha256": digest}
+        changed["tensors"] = {**document["tensors"], name: document["tensors"][name] | entry}
+        rewrite(directory, changed)
+
+    assert document["tensors"][name]["encoding"] == "bitmask"
+    sentence = rf"tensor {name.replace('.', chr(92) + '.')} cannot be decoded"
+    store(stored | {f"{name}.values": stored[f"{name}.values"][:-1]}, {})
+    refuses(directory, base, sentence + ".*values for")
+    store(stored | {f"{name}.bitmask": stored[f"{name}.bitmask"][:-1]}, {})
+    refuses(directory, base, sentence + ".*bitmask has")
+    store(stored | {f"{name}.values": stored[f"{name}.values"].half()}, {})
+    refuses(directory, base, sentence + r".*torch\.float16")
+    store({key: value for key, value in stored.items() if key != f"{name}.values"}, {})
+    refuses(directory, base, sentence)
+    store(stored, {"encoding": "columns"})
+    refuses(directory, base, sentence + ".*'columns' with parts")
+    store(stored, {"encoding": "zip"})
+    refuses(directory, base, sentence + ".*'zip'")
+    store(stored, {"dtype": "float33"})
+    refuses(directory, base, "dtype 'float33'")
+
+
+def test_writing_refuses_what_it_cannot_write(tmp_path):
+    model, _ = make_pair("llama")
+    for other, sentence in [
+        (make_pair("gpt2")[1], "do not belong together"),
+        (make_pair("llama", torch.float16)[1], r"torch\.float32 in model and torch\.float16 in base"),
+        (make_pair("llama")[1].to("meta"), "base: tensor .* is on the meta device"),
+    ]:
+        with pytest.raises(ValueError, match=sentence):
+            save_delta(model, other, tmp_path / "delta")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_directory_is_replaced_only_when_asked(written):
+    directory, base = written
+    model, _ = make_pair("llama")
+    first = config_of(directory)
+    with pytest.raises(FileExistsError, match="exists and is not empty"):
+        save_delta(model, base, directory)
+    assert config_of(directory) == first
+    save_delta(model, base, directory, overwrite=True)
+    assert_same_bits(snapshot(load_delta(base, directory)), snapshot(model))
+    assert [p.name for p in directory.parent.iterdir()] == ["delta"]
+
+
+@pytest.mark.parametrize("step", ["write", "rename"])
+def test_a_failure_half_way_leaves_the_old_directory(written, monkeypatch, step):
+    directory, base = written
+    model, _ = make_pair("llama")
+    first = {file.name: file.read_bytes() for file in directory.iterdir()}
+    rename = os.rename
+
+    def failing(source, *target):
+        if step == "write" or str(source).endswith(".tmp"):
+            raise OSError("disk full")
+        rename(source, *target)
+
+    monkeypatch.setattr("pruning_ext.delta.write_card" if step == "write" else "os.rename", failing)
+    with pytest.raises(OSError, match="disk full"):
+        save_delta(model, base, directory, overwrite=True)
+    assert {file.name: file.read_bytes() for file in directory.iterdir()} == first
+    assert [p.name for p in directory.parent.iterdir()] == ["delta"]
+
+
+def test_a_directory_can_be_moved(written, tmp_path):
+    directory, base = written
+    expected = snapshot(load_delta(base, directory))
+    shutil.move(directory, tmp_path / "elsewhere")
+    assert_same_bits(snapshot(load_delta(base, tmp_path / "elsewhere")), expected)
