@@ -26,10 +26,11 @@ def renyi_mutual_information(
 ) -> Tensor:
     r"""Matrix-based Rényi mutual information of order ``alpha`` between all pairs of columns.
 
-    With the Gram matrix of each column, :math:`K_{ij} = e^{-(x_i - x_j)^2 / 2 s^2}`, scaled to trace 1, ``A = K / T``,
+    With the Gram matrix of each column, :math:`K_{ij} = e^{-(x_i - x_j)^2 / 2 s^2}`, scaled to trace 1 as
+    :math:`A = K / T` (and likewise B),
 
     .. math:: S_\alpha(A) = \frac{1}{1 - \alpha} \log_2 \sum_i \lambda_i(A)^\alpha, \qquad
-        I_\alpha(x; y) = S_\alpha(A) + S_\alpha(B) - S_\alpha\left(\frac{A \circ B}{\operatorname{tr} A \circ B}\right)
+        I_\alpha(x; y) = S_\alpha(A) + S_\alpha(B) - S_\alpha(A \circ B / \operatorname{tr}(A \circ B))
 
     and for ``alpha = 1`` the limit, :math:`-\sum \lambda \log_2 \lambda`.
 
@@ -38,22 +39,22 @@ def renyi_mutual_information(
         y: ``[T, M]`` for the cross matrix, or ``None`` for ``x`` against itself.
         alpha: the order, positive. 2 needs no eigenvalues: all pairs are one matrix product,
             ``O(T^2 N M)`` in all. Every other order costs ``O(T^3)`` *for each pair*.
-        bandwidth: ``s``, in the units of the columns: a positive number, a tensor ``[N]`` (``y=None`` only), or
-            ``"scott"``, ``"silverman"``, ``"ken"`` as in :func:`pruning_ext.gaussian_kde`, column by column.
+        bandwidth: ``s``, in the units of the columns: a positive number, a tensor ``[N]`` (``y=None`` only),
+            or ``"scott"``, ``"silverman"``, ``"ken"`` as in :func:`pruning_ext.gaussian_kde`, by column.
         unit: ``"bits"``, as the estimator's authors have it, or ``"nats"``.
 
     Returns:
-        ``[N, M]``, float64 if ``x`` or ``y`` is, else float32; never negative, exactly 0 where a column is constant.
-        The diagonal is *not* the entropy: it is ``2 S(A) - S(A∘A / tr A∘A)``. Work memory is bounded by about 200
-        MB, or by one ``T x T`` matrix where that is more.
+        ``[N, M]``, float64 if ``x`` or ``y`` is, else float32; never negative, exactly 0 where a column is
+        constant. The diagonal is *not* the entropy: it is ``2 S(A) - S(A∘A / tr(A∘A))``. Work tensors
+        have about 2^24 elements, or ``T^2`` or ``T (N + M)`` where that is more.
 
     Raises:
         TypeError: a wrong dtype.
         ValueError: a wrong shape, fewer than two samples, different numbers of samples, NaN or infinity,
             an ``alpha`` or a ``bandwidth`` that is not positive.
 
-    Source: Sanchez Giraldo, Rao and Principe, *Measures of entropy from data using infinitely divisible kernels*,
-    2015; used for pruning by Huang, Song and Pao, *Large Language Model Pruning*, 2024.
+    Source: Sanchez Giraldo, Rao and Principe, *Measures of entropy from data using infinitely divisible
+    kernels*, 2015; used for pruning by Huang, Song and Pao, *Large Language Model Pruning*, 2024.
     """
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < math.inf:
         raise ValueError(f"alpha must be positive and finite, is {alpha!r}")
@@ -100,7 +101,7 @@ def _scaled(x: Tensor, name: str, bandwidth: float | str | Tensor) -> Tensor:
 
 
 def _all_pairs(x: Tensor, y: Tensor | None, _alpha: float) -> Tensor:
-    """Order 2: ``sum lambda^2`` is the squared Frobenius norm, so all joint terms are one product of squared Grams."""
+    """Order 2: ``sum lambda^2`` is the squared Frobenius norm: all joint terms are one product of squares."""
     samples = len(x)
     columns = x.shape[1] + (0 if y is None else y.shape[1])
     joint = x.new_zeros((x.shape[1], (x if y is None else y).shape[1]), dtype=torch.float64)
@@ -129,15 +130,9 @@ def _squared_gram(x: Tensor, rows: slice, columns: slice) -> Tensor:
 
 def _pair_by_pair(x: Tensor, y: Tensor | None, alpha: float) -> Tensor:
     other = x if y is None else y
-    own_x = torch.cat(
-        [_entropy(_gram(x[:, c]), alpha) for c in _batches(x.shape[1], len(x))] or [x.new_zeros(0)]
-    )
-    own_y = own_x
-    if y is not None:
-        own_y = torch.cat(
-            [_entropy(_gram(y[:, c]), alpha) for c in _batches(y.shape[1], len(y))] or [y.new_zeros(0)]
-        )
-    information = x.new_zeros((x.shape[1], other.shape[1]))
+    own_x = _own_entropies(x, alpha)
+    own_y = own_x if y is None else _own_entropies(y, alpha)
+    information = x.new_zeros((x.shape[1], other.shape[1]), dtype=torch.float64)
     for row in range(x.shape[1]):
         gram = _gram(x[:, row : row + 1])
         first = row if y is None else 0
@@ -146,8 +141,13 @@ def _pair_by_pair(x: Tensor, y: Tensor | None, alpha: float) -> Tensor:
             joint = _entropy(gram * _gram(other[:, partners]), alpha)
             information[row, partners] = own_x[row] + own_y[partners] - joint
         if y is None:
-            information[row:, row] = information[row, row:]
+            information[row:, row] = information[row, row:].clone()
     return information
+
+
+def _own_entropies(x: Tensor, alpha: float) -> Tensor:
+    entropies = [_entropy(_gram(x[:, batch]), alpha) for batch in _batches(x.shape[1], len(x))]
+    return torch.cat(entropies) if entropies else x.new_zeros(0, dtype=torch.float64)
 
 
 def _batches(count: int, samples: int) -> Iterator[slice]:
@@ -166,4 +166,4 @@ def _entropy(gram: Tensor, alpha: float) -> Tensor:
     values = torch.linalg.eigvalsh(gram.double() / gram.shape[-1]).clamp_min(0)
     if alpha == 1:
         return -torch.special.xlogy(values, values).sum(-1) / math.log(2)
-    return (values.pow(alpha).sum(-1).log2() / (1 - alpha)).to(torch.float64)
+    return values.pow(alpha).sum(-1).log2() / (1 - alpha)
