@@ -19,6 +19,12 @@ _HOMES = {
     "contingency": "pruning_ext.ops.mi",
     "mutual_information": "pruning_ext.ops.mi",
     "mutual_information_from_codes": "pruning_ext.ops.mi",
+    "mutual_information_topk": "pruning_ext.ops.mi_reductions",
+    "mutual_information_topk_from_codes": "pruning_ext.ops.mi_reductions",
+    "mutual_information_sum": "pruning_ext.ops.mi_reductions",
+    "mutual_information_sum_from_codes": "pruning_ext.ops.mi_reductions",
+    "MutualInformation": "pruning_ext.ops.mi_stream",
+    "renyi_mutual_information": "pruning_ext.ops.renyi",
     "plan": "pruning_ext.pruners.method",
     "prune": "pruning_ext.pruners.method",
     "Plan": "pruning_ext.pruners.plan",
@@ -41,6 +47,16 @@ if TYPE_CHECKING:  # the same for type checkers, which do not run __getattr__
     from pruning_ext.ops.mi import discretize as discretize
     from pruning_ext.ops.mi import mutual_information as mutual_information
     from pruning_ext.ops.mi import mutual_information_from_codes as mutual_information_from_codes
+    from pruning_ext.ops.mi_reductions import mutual_information_sum as mutual_information_sum
+    from pruning_ext.ops.mi_reductions import (
+        mutual_information_sum_from_codes as mutual_information_sum_from_codes,
+    )
+    from pruning_ext.ops.mi_reductions import mutual_information_topk as mutual_information_topk
+    from pruning_ext.ops.mi_reductions import (
+        mutual_information_topk_from_codes as mutual_information_topk_from_codes,
+    )
+    from pruning_ext.ops.mi_stream import MutualInformation as MutualInformation
+    from pruning_ext.ops.renyi import renyi_mutual_information as renyi_mutual_information
     from pruning_ext.pruners.ken import KENConfig as KENConfig
     from pruning_ext.pruners.method import PruneResult as PruneResult
     from pruning_ext.pruners.method import plan as plan

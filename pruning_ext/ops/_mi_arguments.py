@@ -14,18 +14,20 @@ Correction = Literal["miller-madow"]
 Normalize = Literal["min", "sqrt", "max", "mean"]
 Unit = Literal["nats", "bits"]
 
-STRATEGIES = ("quantile", "uniform", "zero-quantile")
+_STRATEGIES = ("quantile", "uniform", "zero-quantile")
 _CORRECTIONS = (None, "miller-madow")
 _NORMALIZATIONS = (None, "min", "sqrt", "max", "mean")
 _UNITS = ("nats", "bits")
 
 
-def check_samples(x: Tensor, name: str) -> None:
+def check_columns(x: Tensor, name: str) -> None:
     check_floating(name, x)
     if x.dim() != 2:
-        raise ValueError(
-            f"{name} must have 2 dimensions [T, N] (samples x variables), has shape {tuple(x.shape)}"
-        )
+        raise ValueError(f"{name} must have 2 dimensions, samples x variables, has shape {tuple(x.shape)}")
+
+
+def check_samples(x: Tensor, name: str) -> None:
+    check_columns(x, name)
     if len(x) < 2:
         raise ValueError(f"{name} must have at least 2 samples, has shape {tuple(x.shape)}")
 
@@ -35,6 +37,12 @@ def check_bins(bins: int) -> None:
         raise TypeError(f"bins must be a whole number, not {type(bins).__name__}")
     if not 2 <= bins <= 256:
         raise ValueError(f"bins must be between 2 and 256, is {bins}")
+
+
+def check_strategy(strategy: str, bins: int) -> None:
+    check_choice(strategy, _STRATEGIES, "strategy")
+    if strategy == "zero-quantile" and bins < 3:
+        raise ValueError(f"bins must be at least 3 with strategy 'zero-quantile', is {bins}")
 
 
 def check_choice(value: object, choices: tuple[object, ...], name: str) -> None:

@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 from pruning_ext.ops._mi_arguments import (
-    STRATEGIES,
     Correction,
     Normalize,
     Strategy,
     Unit,
     check_bins,
-    check_choice,
     check_codes,
+    check_columns,
     check_edges,
     check_samples,
+    check_strategy,
     estimator_args,
     is_float64,
     num_partners,
@@ -41,8 +41,8 @@ def discretize(
 
             With ``"quantile"`` and ``"zero-quantile"`` a column of at most ``bins`` distinct values has one
             bin for each of them: nothing is lost.
-        edges: edges of an earlier call, ``[N, bins - 1]``; they are used as they are, and ``bins`` and
-            ``strategy`` are not looked at.
+        edges: edges of an earlier call, ``[N, bins - 1]``, not decreasing; ``bins`` and ``strategy`` are then
+            not looked at, and any number of samples will do.
 
     Returns:
         ``codes``, uint8 ``[N, T]`` (one row per column of ``x``), and ``edges``, ``[N, bins - 1]``, float64
@@ -56,14 +56,13 @@ def discretize(
         TypeError: a wrong dtype.
         ValueError: a wrong shape, ``bins`` out of range, fewer than two samples, NaN or infinity in ``x``.
     """
-    check_samples(x, "x")
     if edges is not None:
+        check_columns(x, "x")
         check_edges(edges, x)
         return call("encode", x.device, x, edges), edges
+    check_samples(x, "x")
     check_bins(bins)
-    check_choice(strategy, STRATEGIES, "strategy")
-    if strategy == "zero-quantile" and bins < 3:
-        raise ValueError(f"bins must be at least 3 with strategy 'zero-quantile', is {bins}")
+    check_strategy(strategy, bins)
     codes, new_edges = call("discretize", x.device, x, bins, strategy)
     return codes, new_edges
 
