@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pruning_ext.cli.common import UsageError
-from pruning_ext.huggingface import find_model_class, quiet_loading
+from pruning_ext.huggingface import find_model_class, quiet_transformers
 
 # What from_pretrained of tokenizers and processors reads, beside the model.
 _COMPANIONS = (
@@ -63,11 +63,11 @@ def load_model(
     names = [model_class] if model_class else list(config.architectures or [])
     kind: Any = next((found for name in names if (found := find_model_class(name))), None)
     if kind is None:
-        said = (
-            f"does not know {', '.join(names)}" if names else "cannot tell: config.json has no architectures"
+        known = f"names {', '.join(names)}, unknown to transformers" if names else "names no architecture"
+        raise UsageError(
+            f"{path}: {option if model_class else 'config.json'} {known}; pass {option} with a class"
         )
-        raise UsageError(f"which class is {path}? transformers {said}; pass {option} NAME")
-    with quiet_loading(bars=progress):
+    with quiet_transformers(bars=progress):
         model, found = kind.from_pretrained(path, dtype=dtype, output_loading_info=True)
     if missing := sorted(found["missing_keys"]):
         raise UsageError(

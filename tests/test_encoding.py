@@ -1,0 +1,85 @@
+"""One tensor against another: any change of any entries comes back, in the smallest of the encodings."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+from pruning_ext.encoding import check_parts, count_changed, decode, encode, encoded_bytes, row_shape
+from tests.tiny_models import bits
+
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool]
+
+
+def random_tensor(shape, dtype, generator):
+    count = int(np.prod(shape))
+    raw = torch.randint(0, 2 if dtype == torch.bool else 256, (count * dtype.itemsize,), generator=generator)
+    return raw.to(torch.uint8).view(dtype).reshape(shape)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    shape=st.lists(st.integers(0, 9), max_size=4).map(tuple),
+    dtype=st.sampled_from(DTYPES),
+    share=st.sampled_from([0.0, 0.03, 0.5, 1.0]),
+    seed=st.integers(0, 2**31),
+)
+def test_what_is_encoded_is_decoded(shape, dtype, share, seed):
+    generator = torch.Generator().manual_seed(seed)
+    base, other = (random_tensor(shape, dtype, generator) for _ in range(2))
+    tensor = torch.where(torch.rand(shape, generator=generator) < share, other, base)
+    encoded = encode(tensor, base)
+    check_parts(encoded.encoding, encoded.parts, tensor.shape, dtype)
+    found = decode(encoded.encoding, encoded.parts, base)
+    assert (found.shape, found.dtype) == (tensor.shape, dtype)
+    assert torch.equal(bits(found), bits(tensor))
+    assert found.untyped_storage().data_ptr() != base.untyped_storage().data_ptr() or not base.numel()
+
+    differs = bits(tensor) != bits(base)
+    assert encoded.changed == count_changed(tensor, base) == int(differs.sum())
+    rows, n = row_shape(shape)
+    counts = differs.reshape(rows, n).sum(1)
+    sizes = encoded_bytes(tensor.shape, dtype.itemsize, encoded.changed, bool((counts == counts[:1]).all()))
+    assert sum(part.nbytes for part in encoded.parts.values()) == min(sizes.values())
+
+
+def test_columns_that_do_not_ascend_or_fit_are_refused():
+    base = torch.zeros(3, 1000)
+    tensor = base.clone()
+    tensor[:, [5, 700]] = 1
+    parts = dict(encode(tensor, base).parts)
+    assert set(parts) == {".values", ".columns"}
+
+    def check(**changes):
+        check_parts(
+            "columns", parts | {f".{name}": value for name, value in changes.items()}, base.shape, base.dtype
+        )
+
+    check()
+    columns = torch.from_numpy(parts[".columns"].numpy().copy())
+    for place, value in [(1, 5), (1, 3), (5, 1000)]:
+        wrong = torch.from_numpy(columns.numpy().copy())
+        wrong[place] = value
+        with pytest.raises(ValueError, match="do not ascend within rows of 1000"):
+            check(columns=wrong)
+    for counts in ([2, 2], [2, 2, 3], [-1, 3, 4]):
+        with pytest.raises(ValueError, match="do not share 6 columns among 3 rows"):
+            check(counts=torch.tensor(counts, dtype=torch.int32))
+    check(counts=torch.tensor([2, 2, 2], dtype=torch.int32))
+
+
+def test_a_bitmask_with_bits_beyond_the_end_is_harmless():
+    base = torch.zeros(1, 13)
+    tensor = base.clone()
+    tensor[0, ::2] = 1
+    encoded = encode(tensor, base)
+    assert encoded.encoding == "bitmask"
+    encoded.parts[".bitmask"][-1] |= 0x80
+    check_parts(encoded.encoding, encoded.parts, base.shape, base.dtype)
+    assert torch.equal(decode(encoded.encoding, encoded.parts, base), tensor)
+
+
+def test_what_cannot_be_stored_is_named():
+    with pytest.raises(ValueError, match=r"torch\.complex128 cannot be stored"):
+        encode(torch.zeros(2, dtype=torch.complex128), torch.zeros(2, dtype=torch.complex128))
