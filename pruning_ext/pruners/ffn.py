@@ -147,7 +147,7 @@ def find_blocks(model: nn.Module) -> list[FFNBlock]:
             ``nn.Linear`` or ``Conv1D`` (quantised or adapted ones), or blocks that share their weights.
     """
     family = family_of(model)
-    modules = dict(model.named_modules())
+    modules = dict(model.named_modules(remove_duplicate=False))  # a shared block is to be found twice
     blocks = [
         _block(modules, name.removesuffix(layout.down).removesuffix("."), layout)
         for name in modules

@@ -16,12 +16,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from pruning_ext.ops.mi import discretize, mutual_information_from_codes
+from pruning_ext.ops.renyi import renyi_mutual_information
 from pruning_ext.pruners.calibration import Batch, read_batches
 from pruning_ext.pruners.compensation import Refit, refit_down_projection
 from pruning_ext.pruners.ffn import FFNBlock, find_blocks, narrow, record_widths
 from pruning_ext.pruners.method import Method, register_method
 from pruning_ext.pruners.mi_config import MIConfig
-from pruning_ext.pruners.mi_layers import describe_layer, kept_of, replacement
+from pruning_ext.pruners.mi_layers import describe_layer, kept_of, new_down_projection, replacement
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
 from pruning_ext.pruners.selection import NeuronStatistics, Ranking, allocate, kept_neurons, rank
 from pruning_ext.pruners.statistics import BlockStatistics, Replacement, Wanted, block_bytes, gather
@@ -154,9 +155,7 @@ def estimate_information(samples: Tensor, config: MIConfig) -> Tensor:
     if len(samples) < 2:
         raise ValueError(f"calibration has {len(samples)} token: mutual information needs at least 2")
     if config.estimator == "renyi":
-        from pruning_ext.ops.renyi import renyi_mutual_information
-
-        return renyi_mutual_information(samples.float()) * math.log(2)
+        return renyi_mutual_information(samples, unit="nats")
     codes, _ = discretize(samples, config.bins, config.strategy)  # type: ignore[arg-type]
     return mutual_information_from_codes(codes, bins=config.bins, correction="miller-madow")
 
@@ -251,14 +250,19 @@ def apply_plan(
     before = ModelSummary.of(model)
     blocks = find_blocks(model)
     named = {block.name: block for block in blocks}
-    widths: dict[str, list[int]] = {}
-    for layer in plan.layers:
+    steps: list[tuple[FFNBlock, Tensor, tuple[Tensor | None, Tensor | None]]] = []
+    for layer in plan.layers:  # all is checked before anything is changed
+        if layer.name not in named:
+            raise ValueError(
+                f"the plan names an FFN block {layer.name}, which {type(model).__name__} does not have"
+            )
         block = named[layer.name]
         keep = kept_of(layer, block)
         if len(keep) < block.width:
-            widths[layer.name] = [block.width, len(keep)]
-            names = (f"{block.down_name}.weight", f"{block.down_name}.bias")
-            narrow(block, keep, *(plan.tensors.get(name) for name in names))
+            steps.append((block, keep, new_down_projection(layer, block, keep, plan.tensors)))
+    widths = {block.name: [block.width, len(keep)] for block, keep, _ in steps}
+    for block, keep, (weight, bias) in steps:
+        narrow(block, keep, weight, bias)
     record_widths(model, blocks)
     after = ModelSummary.of(model)
     return {

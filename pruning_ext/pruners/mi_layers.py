@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -57,6 +59,26 @@ def kept_of(layer: LayerPlan, block: FFNBlock) -> Tensor:
     return kept_neurons(Ranking(removed, np.empty(0)), width)
 
 
+def new_down_projection(
+    layer: LayerPlan, block: FFNBlock, keep: Tensor, tensors: Mapping[str, Tensor]
+) -> tuple[Tensor | None, Tensor | None]:
+    """The weight and bias that the plan has for ``block``, or ``None`` for each that it leaves alone.
+
+    Raises:
+        ValueError: tensors that do not fit the neurons kept.
+    """
+    weight, bias = (tensors.get(f"{block.down_name}.{name}") for name in ("weight", "bias"))
+    hidden = block.down_weight.shape[0]
+    if weight is not None and weight.shape != (hidden, len(keep)):
+        raise ValueError(
+            f"the plan's tensor {block.down_name}.weight has shape {list(weight.shape)}, and `removed` for "
+            f"FFN block {layer.name} asks for {[hidden, len(keep)]}"
+        )
+    if bias is not None and (bias.shape != (hidden,) or block.down_bias is None):
+        raise ValueError(f"the plan's tensor {block.down_name}.bias does not fit FFN block {layer.name}")
+    return weight, bias
+
+
 def replacement(block: FFNBlock, keep: Tensor, fit: Refit | None) -> Replacement:
     """What the pruned block's down projection will compute from the dense block's activations."""
     weight = block.down_weight
@@ -81,7 +103,7 @@ def from_ranges(text: str) -> NDArray[np.int64] | None:
     indices: list[int] = []
     for part in filter(None, text.split(", ")):
         first, _, last = part.partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal():
+        if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
             return None
         indices.extend(range(int(first), int(last or first) + 1))
     found = np.array(indices, dtype=np.int64)

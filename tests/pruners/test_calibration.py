@@ -1,0 +1,212 @@
+"""Calibration inputs in all their forms, and the statistics gathered on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from pruning_ext.pruners import Calibration
+from pruning_ext.pruners.calibration import count_tokens, read_batches
+from pruning_ext.pruners.ffn import find_blocks
+from pruning_ext.pruners.statistics import Wanted, block_bytes, gather
+from tests.pruners.families import WIDTH, inputs, tiny
+
+LENGTHS = (12, 5, 9, 3, 12, 7)
+
+
+def tokenizer(text: str, **_: Any) -> dict[str, list[int]]:
+    return {"input_ids": [int(word) for word in text.split()]}
+
+
+def sequences() -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    return [torch.randint(3, 64, (length,), generator=generator) for length in LENGTHS]
+
+
+def texts() -> list[str]:
+    return [" ".join(map(str, ids.tolist())) for ids in sequences()]
+
+
+def padded(side: str = "right") -> dict[str, torch.Tensor]:
+    ids = torch.zeros(len(LENGTHS), max(LENGTHS), dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences()):
+        where = slice(0, len(sequence)) if side == "right" else slice(-len(sequence), None)
+        ids[row, where], mask[row, where] = sequence, 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+WANTED = Wanted(second_moment=True, samples=20, seed=4)
+
+
+def test_every_form_of_the_same_tokens_is_read_alike() -> None:
+    model = tiny("llama")
+    batch = padded()
+    forms = [
+        batch,
+        [batch],
+        [{**batch, "labels": torch.zeros(len(LENGTHS))}],
+        Calibration(texts(), tokenizer, batch_size=100),
+        Calibration((text for text in texts()), tokenizer, batch_size=100),
+    ]
+    for form in forms:
+        (found,) = read_batches(model, form)
+        assert found.inputs.keys() == {"input_ids", "attention_mask"}
+        assert torch.equal(found.inputs["input_ids"], batch["input_ids"])
+        assert found.mask is not None
+        assert torch.equal(found.mask, batch["attention_mask"].bool())
+        assert count_tokens([found]) == sum(LENGTHS)
+
+
+def test_tensors_are_ids_or_pixels_and_datasets_give_their_first() -> None:
+    ids = torch.randint(3, 64, (4, 6))
+    (found,) = read_batches(tiny("llama"), ids)
+    assert count_tokens([found]) == 24
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(ids, torch.zeros(4)), batch_size=3)
+    assert [len(b.inputs["input_ids"]) for b in read_batches(tiny("llama"), loader)] == [3, 1]
+    (images,) = read_batches(tiny("vit"), torch.randn(2, 3, 16, 16))
+    assert images.inputs.keys() == {"pixel_values"}
+
+
+def test_long_texts_go_on_as_sequences_of_their_own() -> None:
+    batches = read_batches(tiny("llama"), Calibration(texts(), tokenizer, max_length=5, batch_size=4))
+    rows = [
+        row[keep].tolist() for b in batches for row, keep in zip(b.inputs["input_ids"], b.mask, strict=True)
+    ]
+    assert max(map(len, rows)) == 5
+    assert sum(rows, []) == torch.cat(sequences()).tolist()  # noqa: RUF017 - six short lists
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bert", "deberta-v2"])
+def test_padding_changes_nothing(kind: str) -> None:
+    model = tiny(kind)
+    blocks = find_blocks(model)
+    single = [{"input_ids": ids[None], "attention_mask": torch.ones(1, len(ids))} for ids in sequences()]
+    alone, together = (
+        gather(model, blocks, read_batches(model, form), WANTED) for form in (single, [padded()])
+    )
+    for one, other in zip(alone, together, strict=True):
+        assert one.tokens == other.tokens == sum(LENGTHS)
+        torch.testing.assert_close(one.mean, other.mean, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(one.second_moment, other.second_moment, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(one.samples, other.samples, rtol=1e-4, atol=1e-5)
+
+
+def activations(model: Any, batches: list[Any]) -> list[torch.Tensor]:
+    """The inputs of the down projections at the tokens that count, recorded independently."""
+    rows: list[list[torch.Tensor]] = []
+    handles = []
+    for block in find_blocks(model):
+        rows.append([])
+        keep = rows[-1]
+        handles.append(block.down.register_forward_pre_hook(lambda _, args, keep=keep: keep.append(args[0])))
+    with torch.no_grad():
+        for batch in batches:
+            model(**batch)
+    for handle in handles:
+        handle.remove()
+    masks = [batch["attention_mask"].bool().flatten() for batch in batches]
+    return [
+        torch.cat([x.reshape(-1, x.shape[-1])[m] for x, m in zip(each, masks, strict=True)]) for each in rows
+    ]
+
+
+@pytest.mark.parametrize("kind", ["llama", "opt", "phi3", "gpt2"])
+def test_statistics_are_those_of_the_activations(kind: str) -> None:
+    model = tiny(kind)
+    batches = [padded(), inputs(kind)]
+    found = gather(model, find_blocks(model), read_batches(model, batches), WANTED)
+    for statistics, x in zip(found, activations(model, batches), strict=True):
+        x = x.double()
+        assert statistics.tokens == len(x)
+        torch.testing.assert_close(statistics.mean, x.mean(0), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(statistics.square, x.square().mean(0), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(statistics.second_moment, x.T @ x / len(x), rtol=1e-5, atol=1e-5)
+        assert statistics.samples.shape == (20, WIDTH)
+        distance = (statistics.samples.double()[:, None] - x[None]).abs().amax(2)
+        assert (distance.amin(1) < 1e-5).all()  # every sample is one of the tokens
+        assert (distance.argmin(1).diff() >= 0).all()  # in the order they came
+
+
+def test_sample_is_uniform_reproducible_and_of_the_seed() -> None:
+    model = tiny("llama")
+    block = find_blocks(model)[:1]
+    batches = read_batches(model, [inputs("llama", seed=s) for s in range(4)])
+    draw = lambda seed: gather(model, block, batches, Wanted(False, 30, seed))[0].samples  # noqa: E731
+    assert torch.equal(draw(1), draw(1))
+    assert not torch.equal(draw(1), draw(2))
+    everything = gather(model, block, batches, Wanted(False, 10**6, 0))[0].samples
+    assert len(everything) == 4 * 48
+
+
+def test_early_blocks_may_be_replaced() -> None:
+    model = tiny("llama")
+    first, second = find_blocks(model)
+    batches = read_batches(model, [padded()])
+    dense = gather(model, [second], batches, WANTED)[0]
+    same = {first.down: lambda z: torch.nn.functional.linear(z, first.down_weight)}
+    none = {first.down: lambda z: torch.zeros(*z.shape[:-1], 16)}
+    torch.testing.assert_close(gather(model, [second], batches, WANTED, replaced=same)[0].mean, dense.mean)
+    assert not torch.allclose(gather(model, [second], batches, WANTED, replaced=none)[0].mean, dense.mean)
+
+
+def test_model_is_left_as_it_was() -> None:
+    model = tiny("bert")
+    model.train()
+    model.bert.encoder.layer[0].eval()
+    gather(model, find_blocks(model), read_batches(model, [padded()]), WANTED)
+    assert model.training
+    assert not model.bert.encoder.layer[0].training
+    assert all(not module._forward_pre_hooks and not module._forward_hooks for module in model.modules())
+
+
+def test_memory_of_a_block_is_what_is_stated() -> None:
+    block = find_blocks(tiny("llama"))[0]
+    assert block_bytes(block, Wanted(True, 100, 0)) == WIDTH * (8 * WIDTH + 2 * 4 * 100 + 16)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "sentence"),
+    [
+        (None, ValueError, "calibration is missing"),
+        ([], ValueError, "calibration is empty: it has no text and no batch"),
+        (
+            [{"input_ids": torch.ones(1, 3).long(), "attention_mask": torch.zeros(1, 3)}],
+            ValueError,
+            "is padding",
+        ),
+        (["some text"], ValueError, "texts but no tokenizer"),
+        ("some text", ValueError, "texts but no tokenizer"),
+        (["some text", torch.ones(1, 3).long()], TypeError, "mixes texts and batches"),
+        ([3], TypeError, "holds a int"),
+        (Calibration(["1"], tokenizer, batch_size=0), ValueError, "batch_size"),
+        (Calibration(["1"], tokenizer, max_length=1), ValueError, "max_length"),
+        (Calibration([""], tokenizer), ValueError, "calibration is empty"),
+        (
+            {"input_ids": torch.ones(1, 3).long(), "attention_mask": torch.ones(1, 1, 3, 3)},
+            ValueError,
+            r"\[B, S\]",
+        ),
+    ],
+)
+def test_bad_calibration_is_a_sentence(data: Any, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        read_batches(tiny("llama"), data)
+
+
+def test_activations_that_are_not_finite_name_their_block() -> None:
+    model = tiny("llama")
+    with torch.no_grad():
+        model.model.layers[1].mlp.up_proj.weight[0, 0] = torch.nan
+    with pytest.raises(ValueError, match=r"FFN block model\.layers\.1 are not finite"):
+        gather(model, find_blocks(model), read_batches(model, [padded()]), WANTED)
+
+
+def test_chunked_feed_forward_is_a_sentence() -> None:
+    model = tiny("bert")
+    for layer in model.bert.encoder.layer:
+        layer.chunk_size_feed_forward = 3
+    with pytest.raises(ValueError, match="chunk_size_feed_forward"):
+        gather(model, find_blocks(model), read_batches(model, [padded()]), WANTED)

@@ -1,0 +1,379 @@
+"""MI pruning of every family: what it computes, what it writes, what it refuses."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as tr
+
+from pruning_ext import plan, prune
+from pruning_ext.pruners import Calibration, MIConfig, Plan, export, load_pruned
+from pruning_ext.pruners.ffn import WIDTHS_KEY, FFNBlock, family_of, find_blocks
+from pruning_ext.pruners.selection import PAIRWISE, SELECTIONS
+from tests.pruners.families import ALL, CAUSAL, WIDTH, inputs, tiny
+from tests.pruners.test_calibration import padded, sequences, texts, tokenizer
+
+SMALL = {"bins": 4, "round_to": 4}
+
+
+def config(**fields: Any) -> MIConfig:
+    return MIConfig(**{"ratio": 0.34, **SMALL, **fields})
+
+
+def batches(kind: str) -> list[dict[str, torch.Tensor]]:
+    return [inputs(kind, batch=8, length=20, seed=seed) for seed in (1, 2)]
+
+
+def logits(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    with torch.no_grad():
+        return model(**batch).logits
+
+
+def kept(layer: Any) -> list[int]:
+    removed: set[int] = set()
+    for part in filter(None, layer.details["removed"].split(", ")):
+        first, _, last = part.partition("-")
+        removed |= set(range(int(first), int(last or first) + 1))
+    return [i for i in range(layer.details["width"]) if i not in removed]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_pruned_model_equals_the_dense_one_with_those_neurons_zeroed(kind: str) -> None:
+    model = tiny(kind)
+    state = copy.deepcopy(model.state_dict())
+    result = prune(model, config(compensation="none"), calibration=batches(kind))
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert isinstance(result.model, type(model))
+    for layer, block in zip(result.plan.layers, find_blocks(model), strict=True):
+        gate = torch.zeros(block.width)
+        gate[kept(layer)] = 1
+        block.down.register_forward_pre_hook(lambda _, args, gate=gate: (args[0] * gate,))
+        assert layer.details["kept_width"] == len(kept(layer)) < block.width
+    batch = inputs(kind, seed=9)
+    expected = logits(model, batch)
+    assert (logits(result.model, batch) - expected).abs().max() <= 2e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_reload_is_bit_equal(kind: str, tmp_path: Path) -> None:
+    model = tiny(kind)
+    result = prune(model, config(), calibration=batches(kind))
+    widths = {block.width for block in find_blocks(result.model)}
+    assert len(widths) == 1
+    field = family_of(model).width_field
+    result.model.save_pretrained(tmp_path / "pruned")
+    if field is None:  # BLOOM has no width to configure: our loader, and a sentence for everyone else's
+        with pytest.raises(RuntimeError, match=r"size|shape"):
+            type(model).from_pretrained(tmp_path / "pruned")
+        loaded = load_pruned(tmp_path / "pruned")
+    else:
+        assert getattr(result.model.config, field) == widths.pop() < WIDTH
+        assert not hasattr(result.model.config, WIDTHS_KEY)
+        loaded = type(model).from_pretrained(tmp_path / "pruned")
+    assert type(loaded) is type(model)
+    batch = inputs(kind, seed=9)
+    assert torch.equal(logits(loaded, batch), logits(result.model, batch))
+
+
+@pytest.mark.parametrize("kind", CAUSAL)
+def test_tied_embeddings_stay_tied_and_generate_works(kind: str) -> None:
+    model = tiny(kind)
+    result = prune(model, config(), calibration=batches(kind))
+    tied = model.get_input_embeddings().weight is model.get_output_embeddings().weight
+    assert tied == bool(model.config.tie_word_embeddings)
+    assert (result.model.get_input_embeddings().weight is result.model.get_output_embeddings().weight) == tied
+    prompt = inputs(kind, batch=2, length=4)
+    written = result.model.generate(
+        **prompt, max_new_tokens=5, min_new_tokens=5, do_sample=False, pad_token_id=0
+    )
+    assert written.shape == (2, 9)
+    following = logits(result.model, {"input_ids": written[:, :-1]})[:, 3:].argmax(-1)  # without a cache
+    assert torch.equal(following, written[:, 4:])
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bert", "vit", "phi3"])
+def test_compensation_brings_the_output_of_each_block_nearer(kind: str) -> None:
+    model = tiny(kind)
+    result = prune(model, config(), calibration=batches(kind))
+    for layer in result.plan.layers:
+        assert 0 <= layer.details["output_error"] < 0.8 * layer.details["output_error_uncompensated"]
+    plain = prune(model, config(compensation="none"), calibration=batches(kind))
+    truth = [logits(model, batch) for batch in batches(kind)]
+    off = [
+        sum(float((logits(r.model, b) - t).square().sum()) for b, t in zip(batches(kind), truth, strict=True))
+        for r in (result, plain)
+    ]
+    assert off[0] < off[1]
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("estimator", ["histogram", "renyi"])
+def test_every_selection_and_estimator(selection: str, estimator: str) -> None:
+    if estimator == "renyi" and selection not in PAIRWISE:
+        estimator = "histogram"
+    settings = config(selection=selection, estimator=estimator, max_tokens=100)
+    first, second = (prune(tiny("llama"), settings, calibration=batches("llama")) for _ in range(2))
+    assert {block.width for block in find_blocks(first.model)} == {16}
+    assert [x.details["removed"] for x in first.plan.layers] == [
+        x.details["removed"] for x in second.plan.layers
+    ]
+
+
+def test_padding_does_not_change_the_plan() -> None:
+    model = tiny("llama")
+    alone = [{"input_ids": ids[None], "attention_mask": torch.ones(1, len(ids))} for ids in sequences()]
+    forms = (alone, [padded()], Calibration(texts(), tokenizer, batch_size=2))
+    plans = [plan(model, config(max_tokens=40), calibration=form) for form in forms]
+    for other in plans[1:]:
+        assert [x.details["removed"] for x in other.layers] == [x.details["removed"] for x in plans[0].layers]
+        for name, tensor in other.tensors.items():
+            torch.testing.assert_close(tensor, plans[0].tensors[name], rtol=1e-3, atol=1e-3)
+
+
+def test_plan_predicts_what_prune_does_and_is_applied_from_its_file(tmp_path: Path) -> None:
+    model = tiny("gpt2")
+    made = plan(model, config(), calibration=batches("gpt2"))
+    made.save(tmp_path / "plan.json")
+    result = prune(model, Plan.load(tmp_path / "plan.json"))  # no calibration needed any more
+    direct = prune(model, config(), calibration=batches("gpt2"))
+    batch = inputs("gpt2", seed=9)
+    assert torch.equal(logits(result.model, batch), logits(direct.model, batch))
+    saved = made.parameters - made.kept
+    before, after = result.report["parameters"]
+    assert before - after == saved > 0
+    assert result.report["bytes"] == [4 * before, 4 * after]
+    assert result.report["widths"] == {"transformer.h.0": [WIDTH, 16], "transformer.h.1": [WIDTH, 16]}
+    with pytest.raises(ValueError, match="the plan was made for GPT2LMHeadModel"):
+        prune(result.model, made)
+
+
+def test_damaged_plan_is_refused(tmp_path: Path) -> None:
+    model = tiny("llama")
+    made = plan(model, config(compensation="none"), calibration=batches("llama"))
+    path = tmp_path / "plan.json"
+    made.save(path)
+    whole = path.read_text()
+    for wrong in ("5-3", "0-23", "22-40", "x"):
+        path.write_text(whole.replace(made.layers[0].details["removed"], wrong, 1))
+        with pytest.raises(ValueError, match="`removed` for FFN block"):
+            prune(model, Plan.load(path))
+
+
+def test_plan_whose_parts_disagree_is_refused_before_anything_changes() -> None:
+    model = tiny("llama")
+    made = plan(model, config(), calibration=batches("llama"))
+    state = copy.deepcopy(model.state_dict())
+    other = dataclasses.replace(made.layers[1], details={**made.layers[1].details, "removed": "3"})
+    with pytest.raises(ValueError, match=r"layers\.1\.mlp\.down_proj\.weight has shape \[16, 16\]"):
+        prune(model, dataclasses.replace(made, layers=(made.layers[0], other)), inplace=True)
+    stranger = dataclasses.replace(made.layers[1], name="model.layers.9")
+    with pytest.raises(ValueError, match=r"names an FFN block model\.layers\.9"):
+        prune(model, dataclasses.replace(made, layers=(made.layers[0], stranger)), inplace=True)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_inplace_alters_the_model_given() -> None:
+    model = tiny("llama")
+    assert prune(model, config(), calibration=batches("llama"), inplace=True).model is model
+    assert model.config.intermediate_size == 16
+
+
+def test_targets_prune_some_blocks_only(tmp_path: Path) -> None:
+    model = tiny("llama")
+    result = prune(model, config(targets=("layers.1",)), calibration=batches("llama"))
+    assert [block.width for block in find_blocks(result.model)] == [WIDTH, 16]
+    again = prune(model, config(ignore=(r"re:.*\.0",)), calibration=batches("llama"))
+    assert [block.width for block in find_blocks(again.model)] == [WIDTH, 16]
+    with pytest.raises(ValueError, match=r"'layers\.7' matches no FFN block"):
+        plan(model, config(targets=("layers.7",)), calibration=batches("llama"))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_widths_of_their_own_load_with_our_loader_and_padded_with_any(kind: str, tmp_path: Path) -> None:
+    model = tiny(kind)
+    last = find_blocks(model)[-1].name
+    result = prune(model, config(targets=(last,)), calibration=batches(kind))
+    batch = inputs(kind, seed=9)
+    expected = logits(result.model, batch)
+    export(result.model, tmp_path / "own")
+    with pytest.raises(RuntimeError, match=r"size|shape"):
+        type(model).from_pretrained(tmp_path / "own")
+    loaded = load_pruned(tmp_path / "own")
+    assert type(loaded) is type(model)
+    assert [b.width for b in find_blocks(loaded)] == [b.width for b in find_blocks(result.model)]
+    assert torch.equal(logits(loaded, batch), expected)
+    export(loaded, tmp_path / "again")  # what was loaded can be written and loaded again
+    assert torch.equal(logits(load_pruned(tmp_path / "again"), batch), expected)
+    export(result.model, tmp_path / "padded", pad_to_uniform=True)
+    plain = type(model).from_pretrained(tmp_path / "padded")
+    assert (logits(plain, batch) - expected).abs().max() <= 2e-5 * expected.abs().max()
+    assert len({b.width for b in find_blocks(result.model)}) == 2  # exporting did not alter it
+
+
+def test_base_model_loads_from_a_checkpoint_with_a_head(tmp_path: Path) -> None:
+    result = prune(tiny("bert"), config(targets=("layer.1",)), calibration=batches("bert"))
+    result.model.save_pretrained(tmp_path / "pruned")
+    base = load_pruned(tmp_path / "pruned", model_class=tr.BertModel)
+    assert [b.width for b in find_blocks(base)] == [WIDTH, 16]
+    batch = inputs("bert")
+    with torch.no_grad():
+        assert torch.equal(base(**batch).last_hidden_state, result.model.bert(**batch).last_hidden_state)
+
+
+def test_loader_reads_plain_checkpoints_and_refuses_wrong_widths(tmp_path: Path) -> None:
+    model = tiny("llama")
+    model.save_pretrained(tmp_path / "dense")
+    assert torch.equal(
+        logits(load_pruned(tmp_path / "dense"), inputs("llama")), logits(model, inputs("llama"))
+    )
+    setattr(model.config, WIDTHS_KEY, {"model.layers.9": 4})
+    model.save_pretrained(tmp_path / "wrong")
+    with pytest.raises(ValueError, match=r"gives model\.layers\.9 the width 4"):
+        load_pruned(tmp_path / "wrong")
+
+
+def test_export_never_overwrites_unasked(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").write_text("mine")
+    with pytest.raises(FileExistsError):
+        export(tiny("llama"), tmp_path / "there")
+    assert (tmp_path / "there" / "file").read_text() == "mine"
+    export(tiny("llama"), tmp_path / "there", overwrite=True)
+    assert not (tmp_path / "there" / "file").exists()
+
+
+def test_global_allocation_removes_the_ratio_where_it_costs_least() -> None:
+    model = tiny("llama")
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight[4:] *= (
+            1e-4  # twenty neurons of the first block say next to nothing
+        )
+    result = prune(model, config(ratio=0.25, allocation="global"), calibration=batches("llama"))
+    assert [block.width for block in find_blocks(result.model)] == [WIDTH - 12, WIDTH]
+
+
+def test_threshold_gives_each_block_its_own_width() -> None:
+    model = tiny("llama")
+    with torch.no_grad():  # all neurons of the second block are copies of two
+        for name in ("gate_proj", "up_proj"):
+            weight = model.model.layers[1].mlp.get_submodule(name).weight
+            weight.copy_(weight[:2].repeat(WIDTH // 2, 1))
+    settings = MIConfig(threshold=1.3, selection="random_pairs", **SMALL)
+    result = prune(model, settings, calibration=batches("llama"))
+    first, second = (block.width for block in find_blocks(result.model))
+    assert first == WIDTH
+    assert second <= 8
+    with pytest.raises(ValueError, match=r"threshold is 9\.0: no random pair"):
+        plan(model, MIConfig(threshold=9.0, selection="random_pairs", **SMALL), calibration=batches("llama"))
+
+
+def test_recalibration_sees_the_blocks_before_it_pruned() -> None:
+    model = tiny("llama")
+    once, again = (
+        plan(model, config(ratio=0.67, recalibrate=flag), calibration=batches("llama"))
+        for flag in (False, True)
+    )
+    first, second = (block.down_name + ".weight" for block in find_blocks(model))
+    assert torch.equal(once.tensors[first], again.tensors[first])
+    assert not torch.allclose(once.tensors[second], again.tensors[second])
+    halfway = prune(model, config(ratio=0.67, targets=("layers.0",)), calibration=batches("llama")).model
+    rest = plan(halfway, config(ratio=0.67, targets=("layers.1",)), calibration=batches("llama"))
+    torch.testing.assert_close(again.tensors[second], rest.tensors[second], rtol=1e-3, atol=1e-4)
+
+
+def test_number_of_passes_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny("llama")
+    whole = plan(model, config(), calibration=batches("llama"))
+    pieces = [plan(model, config(blocks_per_pass=1), calibration=batches("llama"))]
+    monkeypatch.setattr("pruning_ext.pruners.mi.STATISTICS_BYTES", 1)
+    pieces.append(plan(model, config(), calibration=batches("llama")))
+    for piece in pieces:
+        assert piece.layers == whole.layers
+        assert all(torch.equal(piece.tensors[name], tensor) for name, tensor in whole.tensors.items())
+
+
+def test_half_precision_stays_half_precision() -> None:
+    model = tiny("llama").to(torch.bfloat16)
+    result = prune(model, config(), calibration=batches("llama"))
+    assert {p.dtype for p in result.model.parameters()} == {torch.bfloat16}
+    assert logits(result.model, inputs("llama")).isfinite().all()
+
+
+def test_random_without_compensation_needs_no_calibration() -> None:
+    result = prune(tiny("llama"), config(selection="random", compensation="none"))
+    assert {block.width for block in find_blocks(result.model)} == {16}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"ratio": 0.01}, r"ratio is 0\.01: it rounds to 0 neurons of FFN block model\.layers\.0"),
+        ({"ratio": 1.0}, r"ratio is 1\.0: it rounds to all 24 neurons"),
+        ({"ratio": 0.95}, r"ratio is 0\.95: it rounds to all 24 neurons"),
+        ({"ratio": None, "width": 24}, "width is 24: FFN block .* has 24 neurons, so none would go"),
+        ({"round_to": 24}, "round_to is 24: FFN block .* has only 24 neurons"),
+        ({"ratio": 0.01, "allocation": "global"}, "rounds to 0 neurons"),
+    ],
+)
+def test_removing_nothing_or_everything_is_a_sentence(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        plan(tiny("llama"), config(**fields), calibration=batches("llama"))
+
+
+def test_missing_inputs_are_sentences() -> None:
+    model = tiny("llama")
+    with pytest.raises(ValueError, match="calibration is missing"):
+        plan(model, config())
+    with pytest.raises(ValueError, match="calibration is empty"):
+        plan(model, config(), calibration=[])
+    with pytest.raises(ValueError, match="calibration has 1 token"):
+        plan(model, config(), calibration=torch.tensor([[5]]))
+    with pytest.raises(ValueError, match="pretrained is given"):
+        plan(model, config(), calibration=batches("llama"), pretrained=model)
+    with torch.device("meta"):
+        ghost = tr.LlamaForCausalLM(model.config)
+    with pytest.raises(ValueError, match=r"tensor model\.embed_tokens\.weight is on the meta device"):
+        plan(ghost, config(), calibration=batches("llama"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "exactly one of ratio, width and threshold, got none"),
+        ({"ratio": 0.5, "width": 8}, "got ratio and width"),
+        ({"ratio": 1.5}, "ratio must lie from 0 to 1"),
+        ({"ratio": 0.5, "selection": "best"}, "selection must be one of joint"),
+        ({"ratio": 0.5, "estimator": "kde"}, "estimator must be one of"),
+        ({"ratio": 0.5, "compensation": "magic"}, "compensation must be one of"),
+        ({"ratio": 0.5, "strategy": "kmeans"}, "strategy must be one of"),
+        ({"ratio": 0.5, "bins": 1}, "bins must be at least 2"),
+        ({"ratio": 0.5, "bins": 2, "strategy": "zero-quantile"}, "bins must be at least 3"),
+        ({"ratio": 0.5, "bins": 257}, "bins must be at most 256"),
+        ({"ratio": 0.5, "ridge": 0.0}, "ridge must be a finite number above 0"),
+        ({"ratio": 0.5, "round_to": 0}, "round_to must be at least 1"),
+        ({"ratio": 0.5, "max_tokens": 1}, "max_tokens must be at least 2"),
+        ({"threshold": 0.1}, "threshold belongs to selection 'random_pairs'"),
+        ({"width": 8, "allocation": "global"}, "allocation 'global' needs ratio"),
+        ({"ratio": 0.5, "allocation": "global", "selection": "random"}, "selection 'random' has none"),
+        ({"ratio": 0.5, "allocation": "global", "recalibrate": True}, "cannot recalibrate"),
+    ],
+)
+def test_bad_configurations_are_sentences(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        MIConfig(**fields)
+
+
+def test_config_round_trips_through_a_dictionary() -> None:
+    settings = MIConfig(ratio=0.25, selection="greedy", targets=("layers.1",), bins=8)
+    assert MIConfig.from_dict(settings.to_dict()) == settings
+
+
+def test_blocks_expose_the_down_projection_as_hidden_by_width() -> None:
+    for kind in ("gpt2", "llama"):
+        block: FFNBlock = find_blocks(tiny(kind))[0]
+        assert block.down_weight.shape == (16, WIDTH)
