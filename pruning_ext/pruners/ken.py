@@ -215,7 +215,8 @@ def _prune_pair(pair: Pair, k: int, config: KENConfig) -> int:
     generator = tensor_generator(config.seed, pair.name)
     kept = 0
     for part in row_chunks(rows, n, weight.device):
-        ours, theirs = weight[part].reshape(-1, n), base[part].reshape(-1, n)
+        target = weight[part]
+        ours, theirs = target.reshape(-1, n), base[part].reshape(-1, n)
         mask = select_entries(
             ours,
             theirs,
@@ -226,7 +227,9 @@ def _prune_pair(pair: Pair, k: int, config: KENConfig) -> int:
             generator=generator,
         )
         kept += int(mask.sum()) if config.keep_ties else mask.shape[0] * min(k, n)
-        weight[part] = torch.where(mask, ours, theirs).reshape(weight[part].shape)
+        torch.where(mask, ours, theirs, out=ours)
+        if ours.data_ptr() != target.data_ptr():  # reshaping had to copy, as for channels-last weights
+            target.copy_(ours.reshape(target.shape))
     return kept
 
 
