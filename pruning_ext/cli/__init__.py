@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from pruning_ext import __version__
-from pruning_ext.cli import apply, info, ken, plan
+from pruning_ext.cli import apply, info, ken, mi, plan
 from pruning_ext.cli.common import UsageError, add_common_options, add_output_options
 from pruning_ext.pruners import Plan
 
@@ -38,7 +38,7 @@ class MethodCommand(Protocol):
         """The plan that ``run`` would follow."""
 
 
-METHODS = cast("tuple[MethodCommand, ...]", (ken,))
+METHODS = cast("tuple[MethodCommand, ...]", (ken, mi))
 
 DESCRIPTION = "Prune Hugging Face models, and restore what was pruned."
 

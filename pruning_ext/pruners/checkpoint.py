@@ -9,9 +9,11 @@ from typing import Any
 import transformers
 from torch import nn
 
-from pruning_ext.files import atomic_directory
+from pruning_ext.files import atomic_directory, write_json
 from pruning_ext.huggingface import find_model_class
 from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
+
+REPORT_NAME = "pruning_report.json"
 
 
 def export(
@@ -19,6 +21,7 @@ def export(
     directory: str | Path,
     *,
     tokenizer: Any = None,
+    report: dict[str, Any] | None = None,
     pad_to_uniform: bool = False,
     overwrite: bool = False,
 ) -> Path:
@@ -26,6 +29,7 @@ def export(
 
     Args:
         tokenizer: saved beside the model.
+        report: written beside it as ``pruning_report.json``.
         pad_to_uniform: where widths differ, or the architecture has none to configure, give all blocks the
             largest width (four times the hidden size for BLOOM) by neurons that are zero on both sides. The
             outputs stay the same and plain ``from_pretrained`` loads the result; ``model`` is not altered, so
@@ -43,6 +47,8 @@ def export(
         model.save_pretrained(temporary)  # type: ignore[operator]
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
+        if report is not None:
+            write_json(temporary / REPORT_NAME, report)
     return Path(directory)
 
 

@@ -1,0 +1,175 @@
+"""`pruning-ext mi` and `pruning-ext plan mi`: what they write, what they say, what they refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as tr
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from pruning_ext.cli import main
+from pruning_ext.cli.texts import read_texts
+from pruning_ext.pruners import Calibration, MIConfig, Plan, load_pruned, prune
+from pruning_ext.pruners.ffn import find_blocks
+from tests.pruners.families import WIDTH, inputs, tiny
+
+WORDS = [f"w{i}" for i in range(61)]
+SMALL = ("--bins", 4, "--round-to", 4)
+
+
+def texts() -> list[str]:
+    generator = torch.Generator().manual_seed(0)
+    return [
+        " ".join(WORDS[i] for i in torch.randint(61, (n,), generator=generator)) for n in (30, 12, 25, 40)
+    ]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Any, Path, Path]:
+    """A tiny model and its directory with a tokenizer, and a file of texts."""
+    model = tiny("llama")
+    model.save_pretrained(tmp_path / "model")
+    vocabulary = {word: i for i, word in enumerate(["<pad>", "<s>", "</s>", *WORDS])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tr.PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>").save_pretrained(
+        tmp_path / "model"
+    )
+    (tmp_path / "texts.txt").write_text("\n\n".join(texts()))
+    return model, tmp_path / "model", tmp_path / "texts.txt"
+
+
+def run(*args: Any, expect: int = 0) -> None:
+    assert main([str(arg) for arg in args]) == expect
+
+
+def test_mi_writes_what_prune_makes_and_plain_from_pretrained_loads_it(
+    saved: Any, capsys: Any, tmp_path: Path
+) -> None:
+    model, directory, file = saved
+    run("mi", directory, "--ratio", 0.34, *SMALL, "--calibration", file, "-o", tmp_path / "smaller")
+    said = capsys.readouterr()
+    assert "load it with from_pretrained" in said.out
+    assert said.err == ""
+    loaded = tr.AutoModelForCausalLM.from_pretrained(tmp_path / "smaller")
+    tokenizer = tr.AutoTokenizer.from_pretrained(tmp_path / "smaller")
+    assert {block.width for block in find_blocks(loaded)} == {16}
+    expected = prune(
+        model, MIConfig(ratio=0.34, bins=4, round_to=4), calibration=Calibration(texts(), tokenizer)
+    ).model
+    batch = inputs("llama")
+    with torch.no_grad():
+        assert torch.equal(loaded(**batch).logits, expected(**batch).logits)
+    report = json.loads((tmp_path / "smaller" / "pruning_report.json").read_text())
+    assert report["parameters"][1] == sum(p.numel() for p in loaded.parameters()) < report["parameters"][0]
+    assert all(seconds > 0 for seconds in report["forward_seconds"])
+    assert report["config"]["ratio"] == 0.34
+
+
+def test_plan_is_printed_saved_and_followed(saved: Any, capsys: Any, tmp_path: Path) -> None:
+    _, directory, file = saved
+    common = ("--ratio", 0.34, *SMALL, "--calibration", file)
+    run("plan", "mi", directory, *common, "-o", tmp_path / "plan.json")
+    assert "model.layers.*" in capsys.readouterr().out
+    assert Plan.load(tmp_path / "plan.json").config == MIConfig(ratio=0.34, bins=4, round_to=4)
+    run("mi", directory, "--plan", tmp_path / "plan.json", "-o", tmp_path / "a")
+    run("mi", directory, *common, "-o", tmp_path / "b")
+    assert (tmp_path / "a/model.safetensors").read_bytes() == (tmp_path / "b/model.safetensors").read_bytes()
+    run("mi", directory, "--plan", tmp_path / "plan.json", "--bins", 8, "-o", tmp_path / "c", expect=2)
+    assert "--plan says all that --bins would" in capsys.readouterr().err
+
+
+def test_widths_of_their_own_say_how_to_load_them(saved: Any, capsys: Any, tmp_path: Path) -> None:
+    _, directory, file = saved
+    common = ("mi", directory, "--ratio", 0.34, *SMALL, "--targets", "layers.1", "--calibration", file)
+    run(*common, "-o", tmp_path / "own")
+    assert "pruning_ext.load_pruned" in capsys.readouterr().out
+    assert [block.width for block in find_blocks(load_pruned(tmp_path / "own"))] == [WIDTH, 16]
+    run(*common, "--pad-to-uniform", "-o", tmp_path / "padded")
+    assert "load it with from_pretrained" in capsys.readouterr().out
+    tr.AutoModelForCausalLM.from_pretrained(tmp_path / "padded")
+
+
+def test_every_option_reaches_the_configuration(saved: Any, tmp_path: Path) -> None:
+    _, directory, file = saved
+    fields: dict[str, Any] = {
+        "width": 12,
+        "selection": "random_pairs",
+        "estimator": "renyi",
+        "compensation": "none",
+        "ridge": 0.5,
+        "bins": 5,
+        "strategy": "uniform",
+        "max_tokens": 50,
+        "round_to": 2,
+        "blocks_per_pass": 1,
+        "seed": 7,
+    }
+    options = [x for name, value in fields.items() for x in ("--" + name.replace("_", "-"), value)]
+    run(
+        "plan",
+        "mi",
+        directory,
+        *options,
+        "--recalibrate",
+        "--calibration",
+        file,
+        "-o",
+        tmp_path / "plan.json",
+    )
+    assert Plan.load(tmp_path / "plan.json").config == MIConfig(**fields, recalibrate=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (("--ratio", 0.5), 2, "give --calibration"),
+        ((), 2, "exactly one of ratio, width and threshold"),
+        (("--ratio", 2, "--calibration", "texts.txt"), 2, "ratio must lie from 0 to 1"),
+        (("--ratio", 0.5, "--width", 4, "--calibration", "texts.txt"), 2, "not allowed with"),
+        (("--ratio", 0.01, "--calibration", "texts.txt"), 1, "rounds to 0 neurons"),
+        (("--ratio", 0.5, "--calibration", "nowhere"), 1, "nowhere does not exist"),
+        (("--ratio", 0.5, "--targets", "attention", "--calibration", "texts.txt"), 1, "matches no FFN block"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    saved: Any, capsys: Any, monkeypatch: Any, tmp_path: Path, options: Any, code: int, sentence: str
+) -> None:
+    _, directory, _ = saved
+    monkeypatch.chdir(tmp_path)
+    run("mi", directory, *options, "-o", tmp_path / "out", expect=code)
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_texts_come_from_files_of_each_kind(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\nstill one\n\n \ntwo\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.jsonl").write_text('{"text": "three", "id": 1}\n\n"four"\n')
+    (tmp_path / "ignored.bin").write_bytes(b"\xff")
+    assert read_texts(tmp_path) == ["one\nstill one", "two", "three", "four"]
+    assert read_texts(tmp_path / "a.txt") == ["one\nstill one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("empty.txt", b" \n\n", "holds no text"),
+        ("latin.txt", b"caf\xe9", "not UTF-8"),
+        ("bad.jsonl", b'{"text": "a"}\n{', "line 2: not JSON"),
+        ("field.jsonl", b'{"body": "a"}', "line 1: expected a text"),
+    ],
+)
+def test_files_without_texts_are_refused(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=sentence):
+        read_texts(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="has no file that ends in"):
+        read_texts(tmp_path / "folder")
