@@ -72,7 +72,7 @@ def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.
         )
     config = kind.config_class.from_dict(description["model_config"])
     dtype = getattr(torch, description["dtype"])
-    with quiet_loading():
+    with quiet_transformers():
         model, info = kind.from_pretrained(
             None, config=config, state_dict=state, dtype=dtype, output_loading_info=True
         )
@@ -96,7 +96,7 @@ def set_generation_config(model: Any, description: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def quiet_loading(*, bars: bool = False) -> Iterator[None]:
+def quiet_transformers(*, bars: bool = False) -> Iterator[None]:
     """No reports of transformers while it loads or saves, and progress bars only with ``bars``."""
     verbosity, enabled = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

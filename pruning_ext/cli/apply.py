@@ -12,7 +12,7 @@ from pruning_ext.cli.models import companion_files, load_model
 from pruning_ext.delta import load_delta
 from pruning_ext.delta_file import read_delta_config
 from pruning_ext.files import atomic_directory
-from pruning_ext.huggingface import quiet_loading
+from pruning_ext.huggingface import quiet_transformers
 
 HELP = "restore a pruned model from its base and its delta"
 DESCRIPTION = """\
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     model = load_delta(base, args.delta, inplace=True, show_progress=show_progress(args))
     companions = {file.name: file for path in (args.base, args.delta) for file in companion_files(path)}
     with atomic_directory(args.output, overwrite=args.overwrite) as temporary:
-        with quiet_loading(bars=show_progress(args)):
+        with quiet_transformers(bars=show_progress(args)):
             model.save_pretrained(temporary)  # type: ignore[operator]
         for file in companions.values():
             shutil.copyfile(file, temporary / file.name)

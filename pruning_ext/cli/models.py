@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pruning_ext.cli.common import UsageError
-from pruning_ext.huggingface import find_model_class, quiet_loading
+from pruning_ext.huggingface import find_model_class, quiet_transformers
 
 # What from_pretrained of tokenizers and processors reads, beside the model.
 _COMPANIONS = (
@@ -67,7 +67,7 @@ def load_model(
         raise UsageError(
             f"{path}: {option if model_class else 'config.json'} {known}; pass {option} with a class"
         )
-    with quiet_loading(bars=progress):
+    with quiet_transformers(bars=progress):
         model, found = kind.from_pretrained(path, dtype=dtype, output_loading_info=True)
     if missing := sorted(found["missing_keys"]):
         raise UsageError(
