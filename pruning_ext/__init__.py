@@ -30,6 +30,10 @@ _HOMES = {
     "Plan": "pruning_ext.pruners.plan",
     "PruneResult": "pruning_ext.pruners.method",
     "KENConfig": "pruning_ext.pruners.ken",
+    "MIConfig": "pruning_ext.pruners.mi",
+    "Calibration": "pruning_ext.pruners.calibration",
+    "export": "pruning_ext.pruners.checkpoint",
+    "load_pruned": "pruning_ext.pruners.checkpoint",
     "save_delta": "pruning_ext.delta",
     "load_delta": "pruning_ext.delta",
     "info": "pruning_ext.info",
@@ -57,10 +61,14 @@ if TYPE_CHECKING:  # the same for type checkers, which do not run __getattr__
     )
     from pruning_ext.ops.mi_stream import MutualInformation as MutualInformation
     from pruning_ext.ops.renyi import renyi_mutual_information as renyi_mutual_information
+    from pruning_ext.pruners.calibration import Calibration as Calibration
+    from pruning_ext.pruners.checkpoint import export as export
+    from pruning_ext.pruners.checkpoint import load_pruned as load_pruned
     from pruning_ext.pruners.ken import KENConfig as KENConfig
     from pruning_ext.pruners.method import PruneResult as PruneResult
     from pruning_ext.pruners.method import plan as plan
     from pruning_ext.pruners.method import prune as prune
+    from pruning_ext.pruners.mi import MIConfig as MIConfig
     from pruning_ext.pruners.plan import Plan as Plan
 
 
