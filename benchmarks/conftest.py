@@ -1,0 +1,47 @@
+"""What the benchmarks share: ``--smoke``, the environment in the stored file, and checking before timing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.harness import Subject, environment, peak_memory, verify
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--smoke", action="store_true", help="tiny sizes, to see that every benchmark runs")
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    machine_info["pruning_ext"] = environment()
+
+
+@pytest.fixture
+def timed(benchmark: Any) -> Iterator[Callable[[Subject], None]]:
+    """``timed(subject)``: check its result, time it, and store throughput, error and peak memory too."""
+    before = torch.get_num_threads()
+
+    def run(subject: Subject) -> None:
+        check = verify(subject)  # sets the threads, too
+        benchmark.group = f"{subject.family} {subject.case}, threads={subject.threads}"
+        memory = peak_memory(subject.run)
+        benchmark.pedantic(subject.run, rounds=7, warmup_rounds=1)
+        seconds = benchmark.stats.stats.median if benchmark.stats else float("nan")
+        benchmark.extra_info |= {
+            "provider": subject.provider,
+            "threads": subject.threads,
+            "rows": subject.rows,
+            "ms_per_row": 1e3 * seconds / subject.rows,
+            "pairs_per_second": subject.pairs / seconds,
+            "peak_memory_bytes": memory,
+            "error": check.error,
+            "error_limit": check.limit,
+            "checked_rows": check.rows,
+            **check.notes,
+        }
+
+    yield run
+    torch.set_num_threads(before)
