@@ -17,8 +17,8 @@ library_name: pruning_ext
 
 # {title}
 
-This directory holds what a {architecture} has beyond its base model, {base}: {changed:,} of {entries:,}
-entries differ in {differing} of {tensors} tensors. It is not a model by itself.
+This directory holds what a {architecture} has beyond its base model, {base}:
+{changed:,} of {entries:,} entries, in {differing} of {tensors} tensors. It is not a model by itself.
 
 | | MB |
 |---|---|
@@ -56,8 +56,10 @@ def write_card(directory: Path, document: dict[str, Any], dense_bytes: int) -> N
         method=document["method"] or "delta",
         title=f"{document['architecture']}, {document['method'] or 'delta'}",
         architecture=document["architecture"],
-        base=f"`{name}` ({document['base_architecture']})" if name else f"a {document['base_architecture']}",
-        base_path=name or "BASE",
+        base=f"{name} (a {document['base_architecture']})"
+        if on_hub
+        else f"a {document['base_architecture']}",
+        base_path=name if on_hub else "BASE",
         base_architecture=document["base_architecture"],
         changed=sum(entry["changed"] for entry in tensors),
         entries=sum(_product(entry["shape"]) for entry in tensors),

@@ -55,11 +55,18 @@ def encoded_bytes(
     return sizes
 
 
-def count_changed(tensor: Tensor, base: Tensor) -> int:
-    """Entries whose bit patterns differ."""
-    if tensor.device.type != "cpu":
-        return int(torch.count_nonzero(_integers(tensor) != _integers(base)))
-    return int(np.count_nonzero(_bits(tensor) != _bits(base)))
+def count_changed(tensor: Tensor, base: Tensor) -> np.ndarray:
+    """Entries of each row whose bit patterns differ, int64 ``[rows]``."""
+    rows, n = row_shape(tensor.shape)
+    if tensor.device.type != "cpu":  # count where the values are
+        differs = (_integers(tensor) != _integers(base)).reshape(rows, n)
+        return np.asarray(differs.sum(1).cpu().numpy())
+    return _count_rows(_bits(tensor) != _bits(base), rows, n)
+
+
+def is_uniform(counts: np.ndarray) -> bool:
+    """Whether all rows have the same count."""
+    return bool((counts == counts[:1]).all())
 
 
 def encode(tensor: Tensor, base: Tensor | None) -> Encoded:
@@ -69,9 +76,9 @@ def encode(tensor: Tensor, base: Tensor | None) -> Encoded:
     bits, base_bits = _bits(tensor), _bits(base)
     differs = bits != base_bits
     rows, n = row_shape(tensor.shape)
-    counts = np.count_nonzero(differs.reshape(rows, n), axis=1) if differs.size else np.zeros(rows, np.int64)
+    counts = _count_rows(differs, rows, n)
     changed = int(counts.sum())
-    uniform = bool((counts == counts[:1]).all())
+    uniform = is_uniform(counts)
     sizes = encoded_bytes(tensor.shape, tensor.element_size(), changed, uniform)
     encoding = min(sizes, key=sizes.__getitem__)
     if encoding == SAME:
@@ -151,6 +158,10 @@ def _column_places(columns: np.ndarray, counts: np.ndarray | None, row_shape: tu
     if (columns >= n).any() or (np.diff(places) <= 0).any():
         raise ValueError(f"the columns do not ascend within rows of {n} entries")
     return places
+
+
+def _count_rows(differs: np.ndarray, rows: int, n: int) -> np.ndarray:
+    return np.asarray(np.count_nonzero(differs.reshape(rows, n), axis=1), np.int64)
 
 
 def _integers(tensor: Tensor) -> Tensor:

@@ -62,8 +62,11 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """The name of a sibling of ``path`` to write; it takes the place of ``path`` if the block ends well."""
     path = Path(path)
     temporary = _sibling(path, "tmp")
+    temporary.touch()
+    mode = temporary.stat().st_mode
     try:
         yield temporary
+        temporary.chmod(mode)  # as any new file: safetensors makes its own readable by nobody else
         _flush(temporary)
         os.replace(temporary, path)
     finally:
@@ -89,8 +92,10 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
     temporary.mkdir(parents=True)
     try:
         yield temporary
+        mode = temporary.stat().st_mode & 0o666
         for file in temporary.rglob("*"):
             if file.is_file():
+                file.chmod(mode)  # as any new file: safetensors makes its own readable by nobody else
                 _flush(file)
         _replace_directory(temporary, path)
     finally:

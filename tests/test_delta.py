@@ -268,4 +268,7 @@ def test_any_fine_tuned_model_has_a_delta(tmp_path):
     model, base = make_pair("llama")
     save_delta(model, base, tmp_path / "delta")
     assert config_of(tmp_path / "delta")["method"] is None
+    (tmp_path / "plain").touch()
+    modes = {file.stat().st_mode for file in (tmp_path / "delta").iterdir()}
+    assert modes == {(tmp_path / "plain").stat().st_mode}, "as readable as any other new file"
     assert_same_bits(snapshot(load_delta(base, tmp_path / "delta")), snapshot(model))

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from pruning_ext.encoding import count_changed, encoded_bytes, row_shape
+from pruning_ext.encoding import count_changed, encoded_bytes, is_uniform, row_shape
 from pruning_ext.progress import progress
 from pruning_ext.pruners.config import PruneConfig, check_choice, check_int, check_share
 from pruning_ext.pruners.method import Method, register_method
@@ -92,7 +92,8 @@ def plan_ken(
     """Entries kept and bytes of the delta, tensor by tensor; both models are read once, no row is selected.
 
     The bytes are those that :func:`pruning_ext.delta.save_delta` writes, without its header, if every kept
-    entry differs from the base (or every entry that differs is kept, where those are fewer). Parameters only.
+    entry differs from the base (in a row where fewer than k differ: if all of those are kept). Buffers, which
+    are rarely different, are not counted.
     """
     if calibration is not None:
         raise ValueError("calibration is not used by KEN, which looks at weights only")
@@ -184,16 +185,16 @@ def _plan_pair(pair: Pair, config: KENConfig, selected: bool) -> LayerPlan:
     if base is None:
         kept, size, details["action"] = tensor.numel(), tensor.nbytes, NEW
     else:
-        changed = count_changed(tensor, base)
-        details |= {"action": AS_FINE_TUNED, "changed": changed}
-        kept, stored, uniform = tensor.numel(), changed, False
+        stored = count_changed(tensor, base)
+        kept = tensor.numel()
+        details |= {"action": AS_FINE_TUNED, "changed": int(stored.sum())}
         if selected:
             _check_pair(pair, config)
             k = config.entries_kept(n)
-            kept = rows * k
-            stored, uniform = min(kept, changed), changed >= kept
+            kept, stored = rows * k, stored.clip(max=k)
             details |= {"action": ROWS, "k": k}
-        size = min(encoded_bytes(tensor.shape, tensor.element_size(), stored, uniform).values())
+        sizes = encoded_bytes(tensor.shape, tensor.element_size(), int(stored.sum()), is_uniform(stored))
+        size = min(sizes.values())
     return LayerPlan(pair.name, tensor.numel(), kept, tensor.nbytes, size, details)
 
 
@@ -210,7 +211,7 @@ def _prune_pair(pair: Pair, k: int, config: KENConfig) -> int:
     weight, base = pair.tensor, pair.base
     assert base is not None
     rows, n = row_shape(weight.shape)
-    if not config.keep_ties and (k >= n or not count_changed(weight, base)):
+    if not config.keep_ties and (k >= n or not count_changed(weight, base).any()):
         return rows * min(k, n)  # nothing to reset
     generator = tensor_generator(config.seed, pair.name)
     kept = 0
