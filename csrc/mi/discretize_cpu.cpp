@@ -124,6 +124,7 @@ Status discretize_cpu(const DiscretizeParams& params, const ParallelFor& paralle
 }
 
 Status encode_cpu(const EncodeParams& params, const ParallelFor& parallel_for) {
+  if (params.x.rows == 0) return {};
   return params.edges_dtype == DType::float64 ? encode<double>(params, parallel_for)
                                               : encode<float>(params, parallel_for);
 }

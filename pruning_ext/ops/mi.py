@@ -59,11 +59,11 @@ def discretize(
     if edges is not None:
         check_columns(x, "x")
         check_edges(edges, x)
-        return call("encode", x.device, x, edges), edges
+        return call("encode", x.device, x.detach(), edges.detach()), edges
     check_samples(x, "x")
     check_bins(bins)
     check_strategy(strategy, bins)
-    codes, new_edges = call("discretize", x.device, x, bins, strategy)
+    codes, new_edges = call("discretize", x.device, x.detach(), bins, strategy)
     return codes, new_edges
 
 

@@ -44,9 +44,10 @@ def renyi_mutual_information(
         unit: ``"bits"``, as the estimator's authors have it, or ``"nats"``.
 
     Returns:
-        ``[N, M]``, float64 if ``x`` or ``y`` is, else float32; never negative, exactly 0 where a column is
-        constant. The diagonal is *not* the entropy: it is ``2 S(A) - S(A∘A / tr(A∘A))``. Work tensors
-        have about 2^24 elements, or ``T^2`` or ``T (N + M)`` where that is more.
+        ``[N, M]``, float64 if ``x`` or ``y`` is, else float32; exactly 0 where a column is constant. Unlike
+        Shannon's, the estimate can fall a little below 0 between unrelated columns, and is left so. The
+        diagonal is *not* the entropy: it is ``2 S(A) - S(A∘A / tr(A∘A))``. Work tensors have about 2^24
+        elements, or ``T^2`` or ``T (N + M)`` where that is more.
 
     Raises:
         TypeError: a wrong dtype.
@@ -74,7 +75,7 @@ def renyi_mutual_information(
     information = (_all_pairs if alpha == 2 else _pair_by_pair)(scaled_x, scaled_y, float(alpha))
     partners = scaled_x if scaled_y is None else scaled_y
     constant = (scaled_x == scaled_x[0]).all(0)[:, None] | (partners == partners[0]).all(0)
-    information = information.clamp_min(0).masked_fill(constant, 0)
+    information = information.masked_fill(constant, 0)
     return (information * math.log(2) if unit == "nats" else information).to(partners.dtype)
 
 

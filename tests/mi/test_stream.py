@@ -1,0 +1,127 @@
+"""A stream gives what one call gives, however it was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from pruning_ext import (
+    MutualInformation,
+    discretize,
+    mutual_information,
+    mutual_information_from_codes,
+    mutual_information_sum,
+    mutual_information_topk,
+)
+
+
+def _stream(x: Tensor, size: int, **options: object) -> MutualInformation:
+    information = MutualInformation(**options)  # type: ignore[arg-type]
+    for batch in x.split(size):
+        information.update(batch)
+    return information
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 300, 1000])
+@pytest.mark.parametrize("strategy", ["quantile", "uniform", "zero-quantile"])
+def test_one_pass_equals_one_shot(
+    device: torch.device, dtype: torch.dtype, activations: Callable[..., Tensor], size: int, strategy: str
+) -> None:
+    x = activations(300, 0).to(device, dtype)
+    # Whether the edges are fixed by now or not: both hold all samples.
+    for edge_samples in (300, 8192):
+        information = _stream(x, size, bins=8, strategy=strategy, edge_samples=edge_samples)
+        assert information.num_samples == 300
+        assert (information.edges is None) == (edge_samples > 300)
+        assert torch.equal(information.compute(), mutual_information(x, bins=8, strategy=strategy))
+
+
+@pytest.mark.parametrize("size", [1, 7, 99, 100, 101, 500])
+def test_edges_come_from_the_first_samples(
+    device: torch.device, activations: Callable[..., Tensor], size: int
+) -> None:
+    x = activations(500, 0).to(device)
+    information = _stream(x, size, edge_samples=100, correction="miller-madow")
+    _, edges = discretize(x[:100])
+    codes, _ = discretize(x, edges=edges)
+    assert information.edges is not None
+    assert torch.equal(information.edges, edges)
+    assert torch.equal(information.codes(), codes)
+    truth = mutual_information_from_codes(codes, bins=16, correction="miller-madow", dtype=torch.float64)
+    assert torch.equal(information.compute(), truth)
+
+
+def test_computing_in_between_changes_nothing(activations: Callable[..., Tensor]) -> None:
+    x = activations(600, 0)
+    information = MutualInformation(edge_samples=250)
+    for batch in x.split(90):
+        information.update(batch)
+        information.compute()
+    assert torch.equal(information.compute(), _stream(x, 600, edge_samples=250).compute())
+
+
+def test_reductions_and_options(activations: Callable[..., Tensor]) -> None:
+    x = activations(400, 0).float()
+    options = {"bins": 12, "correction": "miller-madow", "normalize": "mean", "unit": "nats"}
+    information = _stream(x, 33, **options)
+    assert torch.equal(information.compute(), mutual_information(x, **options))
+    found, truth = information.topk(3), mutual_information_topk(x, 3, **options)
+    assert torch.equal(found.values, truth.values)
+    assert torch.equal(found.indices, truth.indices)
+    assert torch.equal(information.sum(), mutual_information_sum(x, **options))
+
+
+def test_reset_forgets(activations: Callable[..., Tensor]) -> None:
+    x = activations(300, 0)
+    information = _stream(x * 100, 50, edge_samples=300)
+    information.reset()
+    assert information.num_samples == 0
+    assert information.edges is None
+    information.update(x[:, :3].float())  # another width and dtype
+    assert torch.equal(information.compute(), mutual_information(x[:, :3].float()))
+
+
+def test_batches_may_share_memory(activations: Callable[..., Tensor]) -> None:
+    x = activations(300, 0)
+    information, batch = MutualInformation(edge_samples=200), torch.empty(100, 12, dtype=torch.float64)
+    for part in x.split(100):
+        information.update(batch.copy_(part))
+    assert torch.equal(information.compute(), _stream(x, 300, edge_samples=200).compute())
+
+
+@pytest.mark.parametrize("edge_samples", [50, 120, 1000])
+def test_a_bad_batch_loses_nothing(activations: Callable[..., Tensor], edge_samples: int) -> None:
+    x = activations(300, 0)
+    information = MutualInformation(edge_samples=edge_samples)
+    information.update(x[:100])
+    bad = x[100:].clone()
+    bad[150, 7] = float("nan")
+    with pytest.raises(ValueError, match=r"^batch has NaN or infinity in column 7$"):
+        information.update(bad)
+    with pytest.raises(ValueError, match="12 columns"):
+        information.update(x[:, :3])
+    with pytest.raises(TypeError, match="float64"):
+        information.update(x.float())
+    with pytest.raises(ValueError, match="2 dimensions"):
+        information.update(x[0])
+    assert information.num_samples == 100
+    information.update(x[100:])
+    assert torch.equal(information.compute(), _stream(x, 300, edge_samples=edge_samples).compute())
+
+
+def test_bad_arguments() -> None:
+    with pytest.raises(ValueError, match="edge_samples must be a whole number of at least 2, is 1"):
+        MutualInformation(edge_samples=1)
+    with pytest.raises(ValueError, match="bins must be between 2 and 256, is 1"):
+        MutualInformation(bins=1)
+    with pytest.raises(ValueError, match="strategy must be one of"):
+        MutualInformation(strategy="random")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at least 2 samples, has 0"):
+        MutualInformation().compute()
+    one = MutualInformation()
+    one.update(torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="at least 2 samples, has 1"):
+        one.topk(1)
