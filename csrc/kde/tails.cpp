@@ -17,6 +17,7 @@ double log_sum(const SortedRow& row, double point, double bandwidth, std::int64_
     const std::int64_t i = go_left ? left-- : right++;
     const double z = (row.samples[i] - point) * scale;
     const double exponent = -z * z / 2;
+    if (exponent == -INFINITY) break;  // the square leaves float64, here and further out
     // Every sample still to come is at least this far: together they weigh at most n * heaviest * exp(exponent).
     if (exponent + log_heaviest_all < largest + std::log(sum) - 30) break;
     if (row.order[i] == skip) continue;

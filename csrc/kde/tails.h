@@ -9,8 +9,8 @@
 namespace pruning_ext::kde {
 
 // log sum_{i != skip} w_i exp(-(point - x_i)^2 / 2 h^2) by streaming log-sum-exp over the samples that matter (all
-// others together change it by less than 1e-13): -inf only if nothing is left. `skip` counts in the row's own order; -1
-// skips none.
+// others together change it by less than 1e-13): -inf only if nothing is left, or if it lies below the range of
+// float64. `skip` counts in the row's own order; -1 skips none.
 double log_sum(const SortedRow& row, double point, double bandwidth, std::int64_t skip);
 
 }  // namespace pruning_ext::kde
