@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -26,8 +27,15 @@ inline ParallelFor thread_for(unsigned threads = 0) {
         failures[static_cast<std::size_t>(piece)] = std::current_exception();
       }
     };
-    for (std::int64_t piece = 1; piece < pieces; ++piece) others.emplace_back(run, piece);
+    others.reserve(static_cast<std::size_t>(pieces));
+    std::int64_t started = 1;
+    try {
+      for (; started < pieces; ++started) others.emplace_back(run, started);
+    } catch (const std::system_error&) {
+      // The system gives no more threads: the pieces left run here.
+    }
     run(0);
+    for (; started < pieces; ++started) run(started);
     for (std::thread& other : others) other.join();
     for (const std::exception_ptr& failure : failures) {
       if (failure) std::rethrow_exception(failure);
