@@ -18,8 +18,9 @@ add_library(pruning_ext_core STATIC
   csrc/mi/discretize_cpu.cpp)
 add_library(pruning_ext::core ALIAS pruning_ext_core)
 set_target_properties(pruning_ext_core PROPERTIES EXPORT_NAME core)
-target_include_directories(pruning_ext_core PUBLIC
-  $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/csrc> $<INSTALL_INTERFACE:include/pruning_ext>)
+target_include_directories(pruning_ext_core PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/csrc>)
+find_package(Threads REQUIRED)  # for common/threads.h
+target_link_libraries(pruning_ext_core PUBLIC Threads::Threads)
 target_compile_features(pruning_ext_core PUBLIC cxx_std_20)
 # Masks are equal to the last bit on every platform: no fused operations but where a kernel file asks for them.
 target_compile_options(pruning_ext_core PRIVATE -ffp-contract=off)
@@ -46,13 +47,3 @@ foreach(isa IN LISTS PRUNING_EXT_ISAS)
   pruning_ext_own(pruning_ext_kernels_${isa})
   target_sources(pruning_ext_core PRIVATE $<TARGET_OBJECTS:pruning_ext_kernels_${isa}>)
 endforeach()
-
-# The package that find_package(pruning_ext) finds.
-include(CMakePackageConfigHelpers)
-install(TARGETS pruning_ext_core EXPORT pruning_ext ARCHIVE DESTINATION lib COMPONENT core)
-install(DIRECTORY csrc/ DESTINATION include/pruning_ext COMPONENT core FILES_MATCHING
-  PATTERN "macros.h" PATTERN "matrix.h" PATTERN "parallel.h" PATTERN "threads.h" PATTERN "status.h" PATTERN "cpu_isa.h"
-  PATTERN "kde/kde.h" PATTERN "ken/ken.h" PATTERN "mi/mi.h")
-install(EXPORT pruning_ext NAMESPACE pruning_ext:: DESTINATION lib/cmake/pruning_ext FILE pruning_ext-config.cmake COMPONENT core)
-write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/pruning_ext-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/pruning_ext-config-version.cmake DESTINATION lib/cmake/pruning_ext COMPONENT core)
