@@ -1,0 +1,126 @@
+"""What ``info`` says is true, whichever way it is called, and it says what is missing instead of failing."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import pruning_ext
+from pruning_ext import _core
+from pruning_ext.ops import _native
+
+PACKAGE = Path(pruning_ext.__file__).resolve().parent
+
+
+def python(*arguments: str, **kwargs) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, **kwargs)
+
+
+def test_it_agrees_with_the_machine():
+    found = pruning_ext.info()
+    assert json.loads(json.dumps(found)) == found
+    assert found["versions"] == {
+        "pruning_ext": pruning_ext.__version__,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "torch": torch.__version__,
+        "numpy": importlib.import_module("numpy").__version__,
+    }
+    assert found["cpu"] == {
+        "instruction_set": _core.isa(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+    assert _core.isa() in found["build"]["instruction_sets"]
+    assert found["cuda"]["torch"] == torch.version.cuda
+    assert len(found["cuda"]["devices"]) == torch.cuda.device_count()
+    assert found["problems"] == []
+
+
+def test_every_native_op_is_listed_with_its_devices():
+    found = pruning_ext.info()
+    schemas = re.findall(r'"(\w+)\(Tensor', (PACKAGE.parent / "csrc" / "library.cpp").read_text())
+    assert len(schemas) >= 4
+    assert set(found["ops"]) == set(schemas)
+    for op, devices in found["ops"].items():
+        assert devices == [device for device in ("cpu", "cuda") if _native.has_kernel(op, device)]
+        assert "cpu" in devices
+    assert found["numpy"] == importlib.import_module("pruning_ext.numpy").__all__
+
+
+def test_the_environment_lowers_the_instruction_set():
+    code = "import pruning_ext; print(pruning_ext.info()['cpu']['instruction_set'])"
+    assert python("-c", code, env={**os.environ, "PRUNING_EXT_ISA": "baseline"}).stdout == "baseline\n"
+
+
+def test_as_a_program_it_prints_every_op_and_warns_of_nothing():
+    done = python("-W", "error", "-m", "pruning_ext.info")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    found = pruning_ext.info()
+    for word in (pruning_ext.__version__, torch.__version__, _core.isa(), *found["ops"], *found["numpy"]):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pruning_ext; pruning_ext.info()",
+        "from pruning_ext import info; info()",
+        "import pruning_ext, pruning_ext.info; pruning_ext.info(); pruning_ext.info.info()",
+        "from pruning_ext.info import main; import pruning_ext; pruning_ext.info()",
+        "import pruning_ext; pruning_ext.info(); from pruning_ext.info import main, info; info()",
+    ],
+)
+def test_function_and_module_of_one_name_do_not_hide_each_other(code):
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_package_that_is_not_built_says_so(tmp_path):
+    copy = tmp_path / "pruning_ext"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("*.so", "build_info.json", "__pycache__"))
+    # Isolated and without site's hooks, an editable install cannot lend its own binaries to the copy.
+    code = (
+        "import sys, json; sys.path[:0] = json.loads(sys.argv[1]); sys.meta_path[:] = "
+        "[f for f in sys.meta_path if 'editable' not in repr(f).lower()]; "
+        "import pruning_ext; print(pruning_ext.__file__); print(json.dumps(pruning_ext.info()))"
+    )
+    done = python("-c", code, json.dumps([str(tmp_path), *[path for path in sys.path if path]]), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    where, said = done.stdout.splitlines()
+    assert Path(where).parent == copy
+    found = json.loads(said)
+    assert found["build"] is None
+    assert found["ops"] == {}
+    assert found["numpy"] == []
+    assert found["cpu"]["instruction_set"] is None
+    assert all("not built" in problem and "pip install" in problem for problem in found["problems"])
+    assert found["problems"]
+
+
+def test_public_names_exist_and_type_checkers_see_the_same():
+    source = (PACKAGE / "__init__.py").read_text()
+    block = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
+    seen = {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert {"__version__", *seen} == set(pruning_ext.__all__)
+    assert set(pruning_ext.__all__) <= set(dir(pruning_ext))
+    for name in pruning_ext.__all__:
+        assert getattr(pruning_ext, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'kde'"):
+        _ = pruning_ext.kde
+
+
+def test_the_version_stands_in_one_piece():
+    metadata = (PACKAGE.parent / "pyproject.toml").read_text()
+    assert f'\nversion = "{pruning_ext.__version__}"\n' in metadata
+    assert _native.build_info()["version"] == pruning_ext.__version__
