@@ -75,7 +75,7 @@ def make_plan(
             rankings[i] = rank_block(blocks[i], found, config, limits[i], i)
         keep = kept_neurons(rankings[i], blocks[i].width)
         fit = (
-            _refit(blocks[i], found, keep, config.ridge)
+            refit_block(blocks[i], found, keep, config.ridge)
             if refits and found and len(rankings[i].order)
             else None
         )
@@ -172,7 +172,7 @@ def _shared_out(
     return {i: Ranking(r.order[: given[i]], r.cost[: given[i]], r.threshold) for i, r in rankings.items()}
 
 
-def _refit(block: FFNBlock, found: BlockStatistics, keep: Tensor, ridge: float) -> Refit:
+def refit_block(block: FFNBlock, found: BlockStatistics, keep: Tensor, ridge: float) -> Refit:
     assert found.second_moment is not None
     weight, bias = block.down_weight, block.down_bias
     return refit_down_projection(
