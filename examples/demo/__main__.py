@@ -9,9 +9,13 @@ import time
 from pathlib import Path
 
 from demo.inputs import InputsError
+from pruning_ext.huggingface import quiet_transformers
 
 # An act is a module of this package with ``run(out: Path) -> str``, the text to print.
-ACTS = {"ken": "KEN on MiniLM fine-tuned on film reviews"}
+ACTS = {
+    "ken": "KEN on MiniLM fine-tuned on film reviews",
+    "mi": "mutual-information pruning on SmolLM2",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,25 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if unknown := [act for act in chosen.acts if act not in ACTS]:
         parser.error(f"unknown act {unknown[0]!r}: choose from {', '.join(ACTS)}")
-    _quiet()
     for act in chosen.acts or ACTS:
         started = time.perf_counter()
         try:
-            text = importlib.import_module(f"demo.{act}").run(chosen.out)
+            with quiet_transformers():  # its notes on heads and shards would bury the table
+                text = importlib.import_module(f"demo.{act}").run(chosen.out)
         except InputsError as error:
             print(f"demo: {error}", file=sys.stderr)
             return 1
         minutes, seconds = divmod(round(time.perf_counter() - started), 60)
         print(f"{text}\n\nResults in {chosen.out / act}; {minutes} min {seconds:02d} s.\n", flush=True)
     return 0
-
-
-def _quiet() -> None:
-    """Without transformers' notes on heads and shards, which would bury the table."""
-    import transformers
-
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
 
 
 if __name__ == "__main__":
