@@ -19,7 +19,11 @@ class CMakeBuild(build_ext):
 
     def run(self) -> None:
         build = ROOT / "build" / f"python-{sys.version_info.major}.{sys.version_info.minor}"
-        package = ROOT / "pruning_ext" if self.editable_mode or self.inplace else Path(self.build_lib) / "pruning_ext"
+        package = (
+            ROOT / "pruning_ext"
+            if self.editable_mode or self.inplace
+            else Path(self.build_lib) / "pruning_ext"
+        )
         configure = [
             f"-DPython_EXECUTABLE={sys.executable}",
             "-DPRUNING_EXT_PYTHON=ON",
@@ -30,7 +34,15 @@ class CMakeBuild(build_ext):
         cmake = ["cmake", "-S", str(ROOT), "-B", str(build), "-G", "Ninja", *configure]
         subprocess.run(cmake, check=True)
         subprocess.run(["cmake", "--build", str(build), "-j", jobs], check=True)
-        install = ["cmake", "--install", str(build), "--component", "python", "--prefix", str(package.resolve())]
+        install = [
+            "cmake",
+            "--install",
+            str(build),
+            "--component",
+            "python",
+            "--prefix",
+            str(package.resolve()),
+        ]
         subprocess.run(install, check=True)
 
     def get_outputs(self) -> list[str]:

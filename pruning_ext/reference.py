@@ -42,7 +42,9 @@ def gaussian_kde(
     terms = w.log()[:, None, :] - z.square() / 2
     total = w.sum(1, keepdim=True)
     if leave_one_out:
-        terms = terms.masked_fill(torch.eye(samples.shape[1], dtype=torch.bool, device=samples.device), -math.inf)
+        terms = terms.masked_fill(
+            torch.eye(samples.shape[1], dtype=torch.bool, device=samples.device), -math.inf
+        )
         total = total - w
     log_density = terms.logsumexp(2) - total.log() - h.log() - math.log(2 * math.pi) / 2
     return log_density if log else log_density.exp()
@@ -67,7 +69,9 @@ def ken_mask(weight: Tensor, k: int, keep_ties: bool = False) -> Tensor:
             kept[:k] = True
         elif k > 0:
             h = kde_bandwidth(row[None], "ken")
-            grid = torch.arange(k, dtype=torch.float64, device=row.device) * ((high - low) / max(k - 1, 1)) + low
+            grid = (
+                torch.arange(k, dtype=torch.float64, device=row.device) * ((high - low) / max(k - 1, 1)) + low
+            )
             if k > 1:
                 grid[-1] = high
             bucket = gaussian_kde(row[None], grid[None], h)[0].round()  # round half to even

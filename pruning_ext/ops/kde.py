@@ -71,7 +71,15 @@ def gaussian_kde(
     weights = _weights(samples, weights)
     h = _bandwidth(samples, bandwidth, weights)
     return call(
-        "gaussian_kde", samples.device, samples, points.expand(rows, -1), h, weights, log, leave_one_out, _rtol(rtol)
+        "gaussian_kde",
+        samples.device,
+        samples,
+        points.expand(rows, -1),
+        h,
+        weights,
+        log,
+        leave_one_out,
+        _rtol(rtol),
     )
 
 
@@ -123,16 +131,22 @@ def _bandwidth(samples: Tensor, bandwidth: float | str | Tensor, weights: Tensor
     rows = samples.shape[0]
     if isinstance(bandwidth, str):
         if bandwidth not in _RULES:
-            raise ValueError(f"bandwidth must be one of {_RULES}, a number or a tensor [R], not {bandwidth!r}")
+            raise ValueError(
+                f"bandwidth must be one of {_RULES}, a number or a tensor [R], not {bandwidth!r}"
+            )
         return call("kde_bandwidth", samples.device, samples, weights, bandwidth)
     if isinstance(bandwidth, Tensor):
         check_floating("bandwidth", bandwidth)
         if bandwidth.dim() > 0 and tuple(bandwidth.shape) != (rows,):
             raise ValueError(f"bandwidth must have shape [{rows}], has {tuple(bandwidth.shape)}")
         check_device("bandwidth", bandwidth, "samples", samples)
-        return bandwidth.to(torch.float64).expand(rows).contiguous()  # R numbers: the one copy the kernels ask for
+        return (
+            bandwidth.to(torch.float64).expand(rows).contiguous()
+        )  # R numbers: the one copy the kernels ask for
     if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float):
-        raise TypeError(f"bandwidth must be one of {_RULES}, a number or a tensor [R], not {type(bandwidth).__name__}")
+        raise TypeError(
+            f"bandwidth must be one of {_RULES}, a number or a tensor [R], not {type(bandwidth).__name__}"
+        )
     if not 0 < bandwidth < float("inf"):
         raise ValueError(f"bandwidth must be positive and finite, is {bandwidth}")
     return torch.full((rows,), float(bandwidth), dtype=torch.float64, device=samples.device)
@@ -154,7 +168,9 @@ def _(
 @torch.library.register_fake("pruning_ext::gaussian_kde_grid")
 def _(samples: Tensor, num_points: int, bandwidth: Tensor, rtol: float | None) -> tuple[Tensor, Tensor]:
     shape = (samples.shape[0], num_points)
-    return samples.new_empty(shape, dtype=result_dtype(samples)), samples.new_empty(shape, dtype=result_dtype(samples))
+    return samples.new_empty(shape, dtype=result_dtype(samples)), samples.new_empty(
+        shape, dtype=result_dtype(samples)
+    )
 
 
 @torch.library.register_fake("pruning_ext::kde_bandwidth")
