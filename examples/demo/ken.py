@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from torch import nn
@@ -31,7 +32,7 @@ from pruning_ext.files import write_json
 
 DENSITIES = (0.75, 0.5, 0.25, 0.1)
 CRITERIA = ("ken", "density", "magnitude", "delta", "random")
-REVIEWS = 400
+REVIEWS = 320
 RELOADED = 0.25
 
 
@@ -118,7 +119,7 @@ def machine() -> dict[str, Any]:
 
 def _unpruned(stage: Stage) -> Iterator[Arm]:
     """The two ends: the fine-tuned model, and the pretrained one under the trained head."""
-    yield stage.arm("fine-tuned", None, stage.tuned)
+    yield Arm("fine-tuned", None, stage.test.correct(stage.reference), np.zeros(len(stage.reference)))
     headed = copy.deepcopy(stage.tuned)
     headed.base_model.load_state_dict(stage.start.state_dict())
     yield stage.arm("pretrained + trained head", None, headed)
