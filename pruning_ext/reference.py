@@ -1,4 +1,4 @@
-"""Every op in a few lines of plain PyTorch: the definition, and the baseline the kernels are measured against.
+"""Every op in a few lines of plain PyTorch: the definition, and a baseline for the kernels.
 
 Nothing here is tuned. All functions compute in the dtype of their input, so float64 tensors give the truth
 that the tests compare with. Shapes as in :mod:`pruning_ext.ops`: rows of weights are ``[R, N]``,
@@ -35,7 +35,7 @@ def gaussian_kde(
     log: bool = False,
     leave_one_out: bool = False,
 ) -> Tensor:
-    """Density ``[R, K]``: ``sum_i w_i exp(-(p - x_i)^2 / 2 h^2) / (h sqrt(2 pi))`` with weights summing to 1."""
+    """Density ``[R, K]``: ``sum_i w_i exp(-(p - x_i)^2 / 2 h^2) / (h sqrt(2 pi))``, weights scaled to sum to 1."""
     w = torch.ones_like(samples) if weights is None else weights.expand_as(samples)
     h = bandwidth[:, None]
     z = (points.expand(len(samples), -1)[:, :, None] - samples[:, None, :]) / h[:, :, None]
@@ -51,7 +51,7 @@ def gaussian_kde(
 
 
 def gaussian_kde_grid(samples: Tensor, num_points: int, bandwidth: Tensor) -> tuple[Tensor, Tensor]:
-    """``(grid, density)``, both ``[R, num_points]``, on equal steps from each row's minimum to its maximum."""
+    """``(grid, density)``, both ``[R, num_points]``, on equal steps over each row's range."""
     low, high = samples.aminmax(dim=1, keepdim=True)
     grid = low + (high - low) * torch.linspace(0, 1, num_points, dtype=samples.dtype, device=samples.device)
     return grid, gaussian_kde(samples, grid, bandwidth)
@@ -59,7 +59,7 @@ def gaussian_kde_grid(samples: Tensor, num_points: int, bandwidth: Tensor) -> tu
 
 def ken_mask(weight: Tensor, k: int, keep_ties: bool = False) -> Tensor:
     """KEN's row selection, bool ``[R, N]``, step by step as the paper's code does it (float64 throughout)."""
-    rows, n = weight.shape
+    n = weight.shape[1]
     if k >= n:
         return torch.ones_like(weight, dtype=torch.bool)
     mask = torch.zeros_like(weight, dtype=torch.bool)

@@ -1,6 +1,7 @@
 """Prints the package's requirements, and those of the extras named as arguments, without torch.
 
-torch is installed beforehand, at the version that the Makefile pins: a resolver left to itself would take the newest one.
+torch is installed beforehand, at the version that the Makefile pins: a resolver left to itself would
+take the newest one.
 """
 
 import sys

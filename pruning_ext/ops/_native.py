@@ -26,15 +26,16 @@ def _load() -> None:
     library = PACKAGE / "_C.so"
     if not library.exists():
         raise ImportError(
-            f"pruning_ext is not built: {library.name} is missing; install it with `pip install --no-build-isolation .`"
+            f"pruning_ext is not built: {library.name} is missing; "
+            "install it with `pip install --no-build-isolation .`"
         )
     try:
         torch.ops.load_library(library)
     except OSError as error:
         built = build_info()
         raise ImportError(
-            f"pruning_ext was built with torch {built['torch_built_with']} for torch {built['torch_oldest']} and later "
-            f"and cannot be loaded into torch {torch.__version__}: {error}"
+            f"pruning_ext was built with torch {built['torch_built_with']} for torch {built['torch_oldest']} "
+            f"and later and cannot be loaded into torch {torch.__version__}: {error}"
         ) from error
 
 

@@ -22,7 +22,9 @@ def gaussian_kde(
 ) -> Tensor:
     r"""Gaussian kernel density of every row of ``samples`` at the row's ``points``.
 
-    .. math:: f_r(p) = \frac{1}{h_r \sqrt{2\pi}} \sum_i w_{ri} e^{-(p - x_{ri})^2 / 2 h_r^2}, \qquad \sum_i w_{ri} = 1
+    .. math::
+        f_r(p) = \frac{1}{h_r \sqrt{2\pi}} \sum_i w_{ri} e^{-(p - x_{ri})^2 / 2 h_r^2},
+        \qquad \sum_i w_{ri} = 1
 
     Args:
         samples: ``[R, N]``, finite; float64, float32, float16 or bfloat16, any strides.
@@ -120,7 +122,8 @@ def _weights(samples: Tensor, weights: Tensor | None) -> Tensor | None:
     check_floating("weights", weights)
     if tuple(weights.shape) not in (tuple(samples.shape), tuple(samples.shape[1:])):
         raise ValueError(
-            f"weights must have the shape of samples {tuple(samples.shape)} or of a row of it, has {tuple(weights.shape)}"
+            f"weights must have the shape of samples {tuple(samples.shape)} or of a row of it, "
+            f"has {tuple(weights.shape)}"
         )
     check_device("weights", weights, "samples", samples)
     return weights.expand(samples.shape)

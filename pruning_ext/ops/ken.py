@@ -12,9 +12,9 @@ def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
     """The ``k`` entries that KEN keeps in each row of a weight matrix.
 
     For a row ``x`` of ``n`` entries: take ``k`` equal steps from its minimum to its maximum; estimate the
-    Gaussian density of ``x`` there (bandwidth ``1.06 std n^(-1/5)``) and round it to an integer, half to even;
-    in descending order of that, equal steps ascending, each step takes the nearest entry not yet taken (at a
-    tie the earliest in the row). Grid, distances and densities are those of float64.
+    Gaussian density of ``x`` there (bandwidth ``1.06 std n^(-1/5)``) and round it to an integer, half to
+    even; in descending order of that, equal ones ascending, each step takes the nearest entry not yet taken
+    (at a tie the earliest in the row). Grid, distances and densities are those of float64.
 
     Args:
         weight: ``[R, n]``, finite; float64, float32, float16 or bfloat16, any strides. More dimensions are
@@ -24,7 +24,8 @@ def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
             code's; without, exactly ``min(k, n)`` entries of each row are True.
 
     Returns:
-        bool, of ``weight``'s shape. A constant row keeps its first ``k`` entries (all of them with ``keep_ties``).
+        bool, of ``weight``'s shape. A constant row keeps its first ``k`` entries (all of them with
+        ``keep_ties``).
 
     Raises:
         ValueError: fewer than two dimensions, negative ``k``, NaN or infinity (the row is named).
