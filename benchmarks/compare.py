@@ -19,7 +19,11 @@ from benchmarks.harness import Measurement, document, machine_slug, measure
 from pruning_ext.files import write_json
 
 # A family is a module with ``subjects(smoke=...)`` and ``OURS``, the provider that ratios are taken against.
-FAMILIES = {"kde": "benchmarks.kde_cases", "ken": "benchmarks.ken_cases"}
+FAMILIES = {
+    "kde": "benchmarks.kde_cases",
+    "ken": "benchmarks.ken_cases",
+    "mi": "benchmarks.mi_cases",
+}
 RESULTS = Path(__file__).parent / "results"
 
 
