@@ -35,7 +35,7 @@ def gaussian_kde(
     log: bool = False,
     leave_one_out: bool = False,
 ) -> Tensor:
-    """Density ``[R, K]``: ``sum_i w_i exp(-(p - x_i)^2 / 2 h^2) / (h sqrt(2 pi))``, with ``sum_i w_i = 1``."""
+    """Density ``[R, K]``: ``sum_i w_i exp(-(p - x_i)^2 / 2 h^2) / (h sqrt(2 pi))``, ``sum_i w_i = 1``."""
     w = torch.ones_like(samples) if weights is None else weights.expand_as(samples)
     h = bandwidth[:, None]
     z = (points.expand(len(samples), -1)[:, :, None] - samples[:, None, :]) / h[:, :, None]
