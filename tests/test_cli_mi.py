@@ -100,6 +100,7 @@ def test_every_option_reaches_the_configuration(saved: Any, tmp_path: Path) -> N
         "width": 12,
         "selection": "random_pairs",
         "estimator": "renyi",
+        "metric": "fisher",
         "compensation": "none",
         "ridge": 0.5,
         "bins": 5,

@@ -21,7 +21,7 @@ from pruning_ext.pruners import Calibration, MIConfig, Plan, export, plan, prune
 from pruning_ext.pruners.calibration import read_batches
 from pruning_ext.pruners.ffn import WIDTHS_KEY
 from pruning_ext.pruners.latency import forward_seconds
-from pruning_ext.pruners.mi_config import ALLOCATIONS, COMPENSATIONS, ESTIMATORS, STRATEGIES
+from pruning_ext.pruners.mi_config import ALLOCATIONS, COMPENSATIONS, ESTIMATORS, METRICS, STRATEGIES
 from pruning_ext.pruners.selection import SELECTIONS
 
 NAME = "mi"
@@ -48,6 +48,7 @@ FIELDS = (
     "threshold",
     "selection",
     "estimator",
+    "metric",
     "compensation",
     "ridge",
     "bins",
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--selection", choices=SELECTIONS, help="which neurons go")
     group.add_argument("--estimator", choices=ESTIMATORS, help="how mutual information is estimated")
+    group.add_argument("--metric", choices=METRICS, help="how the columns that read a neuron are measured")
     group.add_argument("--compensation", choices=COMPENSATIONS, help="refit the down projection, or do not")
     group.add_argument("--ridge", type=float, metavar="X", help="pull of the refit towards the old weights")
     group.add_argument("--bins", type=int, metavar="N", help="bins of the histogram, 2 to 256")

@@ -25,6 +25,7 @@ from pruning_ext.pruners.mi_config import MIConfig
 from pruning_ext.pruners.mi_layers import describe_layer, kept_of, new_down_projection, replacement
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
 from pruning_ext.pruners.selection import NeuronStatistics, Ranking, allocate, kept_neurons, rank
+from pruning_ext.pruners.sensitivity import column_sensitivity
 from pruning_ext.pruners.statistics import BlockStatistics, Replacement, Wanted, block_bytes, gather
 from pruning_ext.pruners.targets import select_names
 
@@ -60,10 +61,13 @@ def make_plan(
     passes = _Passes(model, blocks, config, batches, show_progress)
     samples = config.tokens if config.pairwise else 0
     refits = config.compensation == "ridge"
+    columns = [block.down_weight.double().norm(dim=0) for block in blocks]
+    if config.metric == "fisher" and config.selection in ("joint", "greedy", "importance"):
+        columns = column_sensitivity(model, blocks, batches, seed=config.seed, show_progress=show_progress)
     rankings: dict[int, Ranking] = {}
     if config.allocation == "global":
         for i, found in passes.run("ranking neurons", Wanted(False, samples, config.seed)):
-            rankings[i] = rank_block(blocks[i], found, config, limits[i], i)
+            rankings[i] = rank_block(columns[i], found, config, limits[i], i)
         rankings = _shared_out(rankings, blocks, config)
         samples = 0
     layers: list[LayerPlan] = []
@@ -72,7 +76,7 @@ def make_plan(
         "calibrating", Wanted(refits, samples, config.seed), needed=refits or not rankings
     ):
         if i not in rankings:
-            rankings[i] = rank_block(blocks[i], found, config, limits[i], i)
+            rankings[i] = rank_block(columns[i], found, config, limits[i], i)
         keep = kept_neurons(rankings[i], blocks[i].width)
         fit = (
             refit_block(blocks[i], found, keep, config.ridge)
@@ -129,10 +133,11 @@ def removal_limit(config: MIConfig, block: FFNBlock) -> int:
 
 
 def rank_block(
-    block: FFNBlock, found: BlockStatistics | None, config: MIConfig, count: int, number: int
+    columns: Tensor, found: BlockStatistics | None, config: MIConfig, count: int, number: int
 ) -> Ranking:
-    """The neurons of ``block`` in the order they go, at most ``count``."""
-    columns = block.down_weight.double().norm(dim=0)
+    """The neurons of one block in the order they go, at most ``count``; ``columns`` say how they are read."""
+    # a random choice without statistics looks at nothing but the weights
+    importance = columns if found is None else found.square.sqrt() * columns
     information = None
     importance = columns if found is None else found.square.sqrt() * columns
     if config.pairwise and found is not None:
@@ -146,7 +151,9 @@ def rank_block(
     )
     if config.threshold is None:
         return ranking
-    removed = block.width - math.ceil((block.width - len(ranking.order)) / config.round_to) * config.round_to
+    removed = (
+        len(columns) - math.ceil((len(columns) - len(ranking.order)) / config.round_to) * config.round_to
+    )
     return Ranking(ranking.order[: max(removed, 0)], ranking.cost[: max(removed, 0)], ranking.threshold)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pruning_ext.pruners.config import PruneConfig, check_choice, check_int, check_share
 from pruning_ext.pruners.selection import PAIRWISE, SELECTIONS
 
+METRICS = ("norm", "fisher")
 ESTIMATORS = ("histogram", "renyi")
 COMPENSATIONS = ("ridge", "none")
 ALLOCATIONS = ("uniform", "global")
@@ -28,6 +29,9 @@ class MIConfig(PruneConfig):
         selection: see :func:`pruning_ext.pruners.selection.rank`.
         estimator: ``histogram`` (plug-in over ``bins`` x ``bins`` cells, Miller-Madow corrected) or ``renyi``
             (the paper's matrix-based entropies of order 2).
+        metric: how a neuron's column of the down projection is measured for its importance: ``norm``, or
+            ``fisher``, by how much the model's predictions feel it (one backward pass over 4,096 tokens, see
+            :func:`pruning_ext.pruners.sensitivity.column_sensitivity`).
         compensation: ``ridge`` refits the down projection to the dense block's output, see
             :func:`pruning_ext.pruners.compensation.refit_down_projection`; ``none`` leaves it as it is.
         ridge: strength of the pull towards the old weights, relative to the mean squared activation.
@@ -51,6 +55,7 @@ class MIConfig(PruneConfig):
     threshold: float | None = None
     selection: str = "joint"
     estimator: str = "histogram"
+    metric: str = "norm"
     compensation: str = "ridge"
     ridge: float = 1e-2
     bins: int = 16
@@ -74,6 +79,7 @@ class MIConfig(PruneConfig):
             check_int("width", self.width, minimum=1)
         check_choice("selection", self.selection, SELECTIONS)
         check_choice("estimator", self.estimator, ESTIMATORS)
+        check_choice("metric", self.metric, METRICS)
         check_choice("compensation", self.compensation, COMPENSATIONS)
         check_choice("strategy", self.strategy, STRATEGIES)
         check_choice("allocation", self.allocation, ALLOCATIONS)

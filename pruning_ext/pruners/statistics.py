@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,8 +81,6 @@ def gather(
         ValueError: activations that are not finite, or whose number does not fit the mask.
     """
     collectors = [_Collector(block, wanted) for block in blocks]
-    forward_parameters = inspect.signature(model.forward).parameters
-    options = {"use_cache": False} if "use_cache" in forward_parameters else {}
     with ExitStack() as stack:
         stack.enter_context(evaluating(model))
         stack.enter_context(torch.inference_mode())
@@ -94,7 +93,7 @@ def gather(
         for batch in progress(batches, description, show_progress):
             run.start(batch)
             try:
-                model(**on_device(batch.inputs, model), **options)
+                run_forward(model, batch)
             except _Done:
                 continue
             raise ValueError(f"FFN block {run.missing(collectors)} did not run: the batch does not reach it")
@@ -111,6 +110,12 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in training.items():
             module.training = mode
+
+
+def run_forward(model: nn.Module, batch: Batch) -> Any:
+    """The model's output on ``batch``, without a cache of keys and values."""
+    options = {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+    return model(**on_device(batch.inputs, model), **options)
 
 
 def on_device(inputs: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:

@@ -350,6 +350,7 @@ def test_missing_inputs_are_sentences() -> None:
         ({"ratio": 0.5, "selection": "best"}, "selection must be one of joint"),
         ({"ratio": 0.5, "estimator": "kde"}, "estimator must be one of"),
         ({"ratio": 0.5, "compensation": "magic"}, "compensation must be one of"),
+        ({"ratio": 0.5, "metric": "max"}, "metric must be one of"),
         ({"ratio": 0.5, "strategy": "kmeans"}, "strategy must be one of"),
         ({"ratio": 0.5, "bins": 1}, "bins must be at least 2"),
         ({"ratio": 0.5, "bins": 2, "strategy": "zero-quantile"}, "bins must be at least 3"),

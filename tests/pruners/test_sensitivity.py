@@ -1,0 +1,77 @@
+"""The Fisher metric of columns, against finite differences of the KL divergence it is the curvature of."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pruning_ext import plan
+from pruning_ext.pruners import MIConfig
+from pruning_ext.pruners.calibration import Batch, read_batches
+from pruning_ext.pruners.ffn import find_blocks
+from pruning_ext.pruners.mi_layers import kept_of
+from pruning_ext.pruners.sensitivity import column_sensitivity
+from pruning_ext.pruners.statistics import Wanted, gather
+from tests.pruners.families import ALL, inputs, tiny
+from tests.pruners.test_calibration import padded
+
+
+def test_sensitivity_is_the_curvature_of_the_divergence() -> None:
+    """``KL(p || p_step) = step^2 / 2 E (g . w)^2`` for one position, whose labels are drawn many times."""
+    model = tiny("bert").double()
+    one = {name: value[:1] for name, value in inputs("bert").items()}
+    block = find_blocks(model)[-1]
+    with torch.no_grad():
+        clean = model(**one).logits.log_softmax(-1)
+        divergence = []
+        for column in block.down_weight.T:
+            step = torch.zeros(12, 16, dtype=torch.float64)
+            step[0] = 1e-3 * column  # the classifier reads the first token only
+            handle = block.down.register_forward_hook(lambda _, args, out, step=step: out + step)
+            divergence.append(float((clean.exp() * (clean - model(**one).logits.log_softmax(-1))).sum()))
+            handle.remove()
+    curvature = 2 * torch.tensor(divergence) / 1e-6
+    many = {name: value.expand(500, -1) for name, value in one.items()}
+    repeated = [Batch(many, None)] * 8  # without a mask a batch counts by its items: one classification each
+    found = column_sensitivity(model, [block], repeated, seed=0)[0].square().float()
+    torch.testing.assert_close(found, curvature, rtol=0.1, atol=float(curvature.max()) * 1e-3)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_family_has_sensitivities_and_is_left_as_it_was(kind: str) -> None:
+    model = tiny(kind)
+    blocks = find_blocks(model)
+    batches = read_batches(model, [inputs(kind)])
+    first, again = (column_sensitivity(model, blocks, batches, seed=3) for _ in range(2))
+    for block, one, other in zip(blocks, first, again, strict=True):
+        assert one.shape == (block.width,)
+        assert torch.equal(one, other)
+        assert (one >= 0).all()
+        assert one.isfinite().all()
+        assert one.max() > 0
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(not module._forward_hooks for module in model.modules())
+
+
+def test_models_without_a_head_and_frozen_ones_work() -> None:
+    model = tiny("llama").model.requires_grad_(False)
+    found = column_sensitivity(model, find_blocks(model), read_batches(model, [padded()]), seed=0)
+    assert all(float(each.max()) > 0 for each in found)
+
+
+def test_the_fisher_metric_decides_what_is_important() -> None:
+    model = tiny("llama")
+    blocks = find_blocks(model)
+    batches = read_batches(model, [inputs("llama", 8, 20)])
+    statistics = gather(model, blocks, batches, Wanted(False, 0, 0))
+    sensitivity = column_sensitivity(model, blocks, batches, seed=0)
+    config = MIConfig(ratio=0.34, round_to=4, selection="importance", metric="fisher")
+    made = plan(model, config, calibration=[inputs("llama", 8, 20)])
+    for layer, block, found, columns in zip(made.layers, blocks, statistics, sensitivity, strict=True):
+        least = (found.square.sqrt() * columns).argsort()[:8].sort().values
+        kept = kept_of(layer, block)
+        assert sorted({*range(block.width)} - {*kept.tolist()}) == least.tolist()
+    plain = plan(
+        model, MIConfig(ratio=0.34, round_to=4, selection="importance"), calibration=[inputs("llama", 8, 20)]
+    )
+    assert [x.details["removed"] for x in plain.layers] != [x.details["removed"] for x in made.layers]
