@@ -45,6 +45,7 @@ from pruning_ext.pruners.ffn import FFNBlock, find_blocks
 from pruning_ext.pruners.mi import estimate_information, refit_block, removal_limit
 from pruning_ext.pruners.mi_layers import describe_layer
 from pruning_ext.pruners.selection import PAIRWISE, SELECTIONS, NeuronStatistics, kept_neurons, rank
+from pruning_ext.pruners.sensitivity import column_sensitivity
 from pruning_ext.pruners.statistics import BlockStatistics, Wanted, gather
 
 RATIOS = (0.125, 0.25, 0.5)
@@ -56,7 +57,7 @@ RESULTS = Path(__file__).parent / "results" / "evidence_mi.json"
 
 
 class Arm(NamedTuple):
-    """One row; ``variant`` is ``"one pass"``, ``"recalibrate"`` or ``"global"``."""
+    """One row; ``variant`` is ``"one pass"``, ``"recalibrate"``, or ``"global"``."""
 
     model: str
     seed: int
@@ -64,6 +65,7 @@ class Arm(NamedTuple):
     estimator: str
     ratio: float
     compensation: str
+    metric: str = "norm"
     variant: str = "one pass"
 
     @property
@@ -77,6 +79,7 @@ class Arm(NamedTuple):
             selection=self.selection,
             estimator=self.estimator if self.selection in PAIRWISE else "histogram",
             compensation=self.compensation,
+            metric=self.metric,
             seed=self.seed,
             allocation="global" if self.variant == "global" else "uniform",
             recalibrate=self.variant == "recalibrate",
@@ -88,11 +91,16 @@ def arms(model: str, seed: int) -> list[Arm]:
     """All arms of a model and a seed, those that share an estimate side by side."""
     kinds = [(s, e) for e in ("histogram", "renyi") for s in SELECTIONS if s in PAIRWISE]
     kinds += [(s, "-") for s in SELECTIONS if s not in PAIRWISE]
-    found = [Arm(model, seed, s, e, r, c) for (s, e), r, c in itertools.product(kinds, RATIOS, COMPENSATIONS)]
+    metrics = {"joint": ("norm", "fisher"), "importance": ("norm", "fisher")}
+    found = [
+        Arm(model, seed, selection, estimator, ratio, compensation, metric)
+        for (selection, estimator), ratio, compensation in itertools.product(kinds, RATIOS, COMPENSATIONS)
+        for metric in metrics.get(selection, ("norm",))
+    ]
     for selection, ratio in itertools.product(("importance", "joint"), RATIOS):
         estimator = "histogram" if selection in PAIRWISE else "-"
         found += [
-            Arm(model, seed, selection, estimator, ratio, "ridge", variant)
+            Arm(model, seed, selection, estimator, ratio, "ridge", "norm", variant)
             for variant in ("recalibrate", "global")
         ]
     return found
@@ -162,7 +170,7 @@ class Shared:
     subject: Subject
     blocks: list[FFNBlock]
     statistics: list[BlockStatistics]
-    seed: int
+    columns: dict[str, list[Tensor]]
     estimator: str = ""
     information: Sequence[Tensor | None] = ()
 
@@ -172,7 +180,12 @@ class Shared:
         batches = read_batches(subject.model, subject.calibration(seed))
         wanted = Wanted(True, MIConfig(ratio=0.5).tokens, seed)
         bar = sys.stderr.isatty()
-        return cls(subject, blocks, gather(subject.model, blocks, batches, wanted, show_progress=bar), seed)
+        statistics = gather(subject.model, blocks, batches, wanted, show_progress=bar)
+        columns = {
+            "norm": [block.down_weight.double().norm(dim=0) for block in blocks],
+            "fisher": column_sensitivity(subject.model, blocks, batches, seed=seed, show_progress=bar),
+        }
+        return cls(subject, blocks, statistics, columns)
 
     def plan(self, arm: Arm) -> Plan:
         """The plan that ``pruning_ext.plan`` makes of the same statistics."""
@@ -186,7 +199,7 @@ class Shared:
             self.estimator = arm.estimator
         layers, tensors = [], {}
         for number, (block, found) in enumerate(zip(self.blocks, self.statistics, strict=True)):
-            importance = found.square.sqrt() * block.down_weight.double().norm(dim=0)
+            importance = found.square.sqrt() * self.columns[arm.metric][number]
             information = self.information[number] if config.pairwise else None
             statistics = NeuronStatistics(importance, information)
             limit = removal_limit(config, block)

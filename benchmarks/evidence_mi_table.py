@@ -35,17 +35,18 @@ def tables(document: dict[str, Any]) -> str:
 def _table(title: str, rows: list[dict[str, Any]], measure: Any, scale: Any) -> str:
     cells: dict[tuple[str, ...], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for arm in rows:
-        kind = (arm["selection"], arm["estimator"], arm["compensation"], arm["variant"])
+        kind = (arm["selection"], arm["estimator"], arm["metric"], arm["compensation"], arm["variant"])
         cells[kind][arm["ratio"]].append(float(measure(arm)))
     ratios = sorted({arm["ratio"] for arm in rows})
     head = [
         "selection",
         "estimator",
+        "metric",
         "compensation",
         "variant",
         *(f"{ratio:.1%} removed" for ratio in ratios),
     ]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * 4 + "---:|" * len(ratios)]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * 5 + "---:|" * len(ratios)]
     lines += [
         "| " + " | ".join([*kind, *(_cell(found.get(ratio, []), scale) for ratio in ratios)]) + " |"
         for kind, found in cells.items()
