@@ -62,8 +62,11 @@ void regimes() {
   Row outlier = truth::normal(300);
   outlier[150] = 1e8;
   same_mask("outlier", outlier, 100);
-  outlier[7] = -1e300;
-  same_mask("huge outlier", outlier, 100);
+  for (const double huge : {-1e300, 1e300}) {  // far from it, all distances round to one
+    outlier[7] = huge;
+    same_mask("huge outlier", outlier, 100);
+    same_mask("huge outlier, few values", rounded(outlier, 0.5), 40);
+  }
   Row zeros = truth::normal(300);
   for (double& x : zeros) x = std::max(x, 0.0);
   same_mask("rectified", zeros, 60);
