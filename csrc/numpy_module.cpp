@@ -124,7 +124,12 @@ Doubles kde_bandwidth(const py::array& samples, const std::optional<py::array>& 
   params.rule = *known;
   Doubles bandwidth(params.samples.rows);
   params.bandwidth = bandwidth.mutable_data();
-  raise_fault(kde::bandwidth_cpu(params, thread_for(num_threads)), "samples");
+  Status status;
+  {
+    py::gil_scoped_release release;
+    status = kde::bandwidth_cpu(params, thread_for(num_threads));
+  }
+  raise_fault(status, "samples");
   return bandwidth;
 }
 
