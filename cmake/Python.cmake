@@ -30,23 +30,28 @@ target_link_libraries(_C PRIVATE pruning_ext_core pruning_ext_torch)
 pybind11_add_module(_core MODULE NO_EXTRAS csrc/numpy_module.cpp)
 target_link_libraries(_core PRIVATE pruning_ext_core)
 
-foreach(target _C _core)
+include(Cuda)
+
+set(python_targets _C _core)
+if(TARGET _C_cuda)
+  list(APPEND python_targets _C_cuda)
+endif()
+foreach(target IN LISTS python_targets)
   set_target_properties(${target} PROPERTIES PREFIX "" SKIP_BUILD_RPATH ON INSTALL_RPATH "")
   target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL)
   pruning_ext_own(${target})
 endforeach()
 
 # What was built, for pruning_ext.info and for error messages.
-set(cuda_architectures "")
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/build_info.json CONTENT [[{
   "version": "@PROJECT_VERSION@",
   "torch_built_with": "@torch_version@",
   "torch_oldest": "@torch_oldest@",
   "compiler": "@CMAKE_CXX_COMPILER_ID@ @CMAKE_CXX_COMPILER_VERSION@",
   "instruction_sets": "@PRUNING_EXT_ISAS@",
-  "cuda": "@CUDAToolkit_VERSION@",
+  "cuda": "@cuda_toolkit@",
   "cuda_architectures": "@cuda_architectures@"
 }
 ]])
-install(TARGETS _C _core LIBRARY DESTINATION . COMPONENT python)
+install(TARGETS ${python_targets} LIBRARY DESTINATION . COMPONENT python)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/build_info.json DESTINATION . COMPONENT python)

@@ -1,0 +1,77 @@
+// Stable radix sort of a row by one block, least significant digit first.
+//
+// Only the indexes move; a digit is looked up through them. Each warp owns a contiguous stretch of the row and a column
+// of counters, so that equal digits keep their order without a single atomic operation: lanes of one digit find each
+// other by __match_any_sync. A digit that all keys share (the low half of every bfloat16) costs its counting only.
+//
+// Counters: 256 digits x warps, of a type that can hold n. Everything may lie in shared or in global memory.
+#pragma once
+
+#include "common/block.cuh"
+
+namespace pruning_ext {
+
+constexpr int kDigitBits = 8;
+constexpr int kDigits = 1 << kDigitBits;
+
+// Sorts `index` [n] by key(index[i]); `other` [n] is scratch. Returns whichever of the two holds the result.
+template <int kKeyBits, typename Index, typename KeyOf>
+__device__ Index* block_argsort(const KeyOf& key, unsigned n, Index* index, Index* other, Index* counters) {
+  const unsigned warps = warp_count(), warp = warp_index(), lane = lane_index();
+  const unsigned stretch = ((n + warps - 1) / warps + kWarp - 1) / kWarp * kWarp;
+  const unsigned begin = min(warp * stretch, n), end = min(begin + stretch, n);
+  const unsigned per_thread = kDigits / kWarp;  // counters for each thread to scan, whatever the number of warps
+
+  for (int shift = 0; shift < kKeyBits; shift += kDigitBits) {
+    for (unsigned c = threadIdx.x; c < kDigits * warps; c += blockDim.x) counters[c] = 0;
+    __syncthreads();
+    for (unsigned first = begin; first < end; first += kWarp) {
+      const unsigned i = first + lane;
+      // Lanes past the end match each other alone.
+      const unsigned digit = i < end ? static_cast<unsigned>(key(index[i]) >> shift) & (kDigits - 1) : kDigits;
+      const unsigned same = __match_any_sync(kAllLanes, digit);
+      if (i < end && lane == static_cast<unsigned>(__ffs(same)) - 1)
+        counters[digit * warps + warp] = static_cast<Index>(counters[digit * warps + warp] + __popc(same));
+      __syncwarp();
+    }
+    __syncthreads();
+
+    unsigned total = 0;
+    for (unsigned c = 0; c < per_thread; ++c) total += counters[threadIdx.x * per_thread + c];
+    unsigned next = block_exclusive_sum(total);
+    for (unsigned c = 0; c < per_thread; ++c) {
+      const unsigned count = counters[threadIdx.x * per_thread + c];
+      counters[threadIdx.x * per_thread + c] = static_cast<Index>(next);
+      next += count;
+    }
+    __syncthreads();
+
+    const unsigned some = static_cast<unsigned>(key(index[0]) >> shift) & (kDigits - 1);
+    const unsigned past = some + 1 < kDigits ? counters[(some + 1) * warps] : n;
+    const bool all_equal = past - counters[some * warps] == n;
+    __syncthreads();  // the counters are read: they may change
+    if (all_equal) continue;
+
+    for (unsigned first = begin; first < end; first += kWarp) {
+      const unsigned i = first + lane;
+      const Index mine = i < end ? index[i] : Index{0};
+      const unsigned digit = i < end ? static_cast<unsigned>(key(mine) >> shift) & (kDigits - 1) : kDigits;
+      const unsigned same = __match_any_sync(kAllLanes, digit);
+      const unsigned before = __popc(same & ((1u << lane) - 1));
+      const unsigned base = i < end ? counters[digit * warps + warp] : 0;
+      __syncwarp();
+      if (i < end) {
+        other[base + before] = mine;
+        if (before == 0) counters[digit * warps + warp] = static_cast<Index>(base + __popc(same));
+      }
+      __syncwarp();
+    }
+    __syncthreads();
+    Index* const sorted = other;
+    other = index;
+    index = sorted;
+  }
+  return index;
+}
+
+}  // namespace pruning_ext

@@ -1,0 +1,59 @@
+// Elements of a borrowed matrix as arithmetic sees them, and as integers in the order of the floats. For CPU and CUDA.
+#pragma once
+
+#include <cstdint>
+
+#include "common/macros.h"
+#include "common/matrix.h"
+
+namespace pruning_ext {
+
+PRUNING_EXT_HOST_DEVICE inline float half_bits_to_float(std::uint16_t bits) {
+  // The fields shifted into float32's places and rescaled: exact for subnormals too. Infinity and NaN keep an exponent
+  // of ones.
+  const std::uint32_t magnitude = static_cast<std::uint32_t>(bits & 0x7fff) << 13;
+  const bool special = (bits & 0x7c00) == 0x7c00;
+  const float scaled =
+      __builtin_bit_cast(float, magnitude | (special ? 0x7f800000u : 0u)) * (special ? 1.0f : 0x1p112f);
+  return bits & 0x8000 ? -scaled : scaled;
+}
+
+PRUNING_EXT_HOST_DEVICE inline float bfloat_bits_to_float(std::uint16_t bits) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16);
+}
+
+// Element (r, c); -0.0 becomes +0.0, so that equal values have equal bits. `Real` must hold every value of the dtype.
+template <typename Real>
+PRUNING_EXT_HOST_DEVICE inline Real element(const Matrix& m, std::int64_t r, std::int64_t c) {
+  const std::int64_t at = r * m.row_stride + c * m.col_stride;
+  Real value;
+  switch (m.dtype) {
+    case DType::float64: value = static_cast<Real>(static_cast<const double*>(m.data)[at]); break;
+    case DType::float32: value = static_cast<Real>(static_cast<const float*>(m.data)[at]); break;
+    case DType::float16: value = half_bits_to_float(static_cast<const std::uint16_t*>(m.data)[at]); break;
+    default: value = bfloat_bits_to_float(static_cast<const std::uint16_t*>(m.data)[at]);
+  }
+  return value + Real(0);
+}
+
+// Unsigned integers in the order of the floats: negative ones have all bits flipped, the others the sign. NaN comes
+// first or last.
+PRUNING_EXT_HOST_DEVICE inline std::uint32_t ordered_bits(float value) {
+  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, value);
+  return bits ^ (static_cast<std::uint32_t>(static_cast<std::int32_t>(bits) >> 31) | 0x80000000u);
+}
+
+PRUNING_EXT_HOST_DEVICE inline std::uint64_t ordered_bits(double value) {
+  const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, value);
+  return bits ^ (static_cast<std::uint64_t>(static_cast<std::int64_t>(bits) >> 63) | 0x8000000000000000u);
+}
+
+PRUNING_EXT_HOST_DEVICE inline float ordered_value(std::uint32_t key) {
+  return __builtin_bit_cast(float, key & 0x80000000u ? key ^ 0x80000000u : ~key);
+}
+
+PRUNING_EXT_HOST_DEVICE inline double ordered_value(std::uint64_t key) {
+  return __builtin_bit_cast(double, key & 0x8000000000000000u ? key ^ 0x8000000000000000u : ~key);
+}
+
+}  // namespace pruning_ext

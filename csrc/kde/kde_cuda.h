@@ -1,0 +1,62 @@
+// The KDE launchers for CUDA. Three steps, each a kernel: facts of the rows (row_facts.cu), sums of Gaussians by one of
+// the methods (direct.cu, lattice.cu), densities from the sums (finish.cu). Only sums [segments, rows, K] in float64 go
+// through global memory, for as many rows at a time as fit into a fixed workspace.
+#pragma once
+
+#include "common/cuda.h"
+#include "kde/kde.h"
+
+namespace pruning_ext::kde {
+
+// How the sums are made. `automatic` chooses among the others by size and accuracy; naming one is for tests and
+// measurements.
+enum class Method : std::int8_t {
+  automatic,
+  direct,       // 1. the definition in float64: the readable reference
+  direct_fast,  // 2. the definition in compensated float32, near the limit of the exponential units; rtol >= 1e-5
+  lattice,      // 3. linear time: sort, then the lattice of lattice.h
+};
+
+struct RowFacts {
+  double low, high, mean, variance;  // population variance
+  double weight_sum, n_eff;          // as in kde_math.h
+  Fault fault;
+};
+
+// One launch of a method.
+struct SumsJob {
+  KdeParams params;
+  const RowFacts* facts;   // [R]
+  std::int64_t first_row;  // rows [first_row, first_row + rows)
+  std::int64_t rows;
+  std::int64_t segments;  // a row's samples are cut into so many
+  std::int64_t segment_size;
+  bool ascending_points;  // each row's points
+  double* sums;           // [segments, rows, K]
+};
+
+// `params` as on the CPU, with pointers to device memory; each call needs `*_workspace` bytes. Launches are
+// asynchronous; faults go to context.fault, and rows at fault get NaN.
+std::int64_t gaussian_kde_cuda_workspace(const KdeParams& params);
+cudaError_t gaussian_kde_cuda(const KdeParams& params, const CudaContext& context, Method method = Method::automatic);
+
+std::int64_t gaussian_kde_grid_cuda_workspace(const GridParams& params);
+cudaError_t gaussian_kde_grid_cuda(const GridParams& params, const CudaContext& context,
+                                   Method method = Method::automatic);
+
+std::int64_t bandwidth_cuda_workspace(const BandwidthParams& params);
+cudaError_t bandwidth_cuda(const BandwidthParams& params, const CudaContext& context);
+
+// The kernels' launchers. `bandwidth` may be null, and is then not checked.
+cudaError_t launch_row_facts(const Matrix& samples, const Matrix& weights, const double* bandwidth, RowFacts* facts,
+                             const CudaContext& context);
+cudaError_t launch_rule(const BandwidthParams& params, const RowFacts* facts, const CudaContext& context);
+cudaError_t launch_grid(const GridParams& params, const RowFacts* facts, const CudaContext& context);
+cudaError_t launch_direct(const SumsJob& job, bool fast, const CudaContext& context);
+cudaError_t launch_lattice(const SumsJob& job, const CudaContext& context);
+cudaError_t launch_finish(const SumsJob& job, double floor, const CudaContext& context);
+
+// The samples that one block of the lattice method can hold.
+std::int64_t lattice_segment(const KdeParams& params);
+
+}  // namespace pruning_ext::kde

@@ -1,0 +1,376 @@
+// KEN's row selection (ken_cpu.cpp says what; this is the same, step by step, for one row and one block):
+//
+//   load    the row [n], its range and standard deviation; keys are the bits of its values in their order
+//   sort    radix sort of the row (block_sort.cuh)
+//   order   densities at the k grid points through the lattice (kde/lattice.cuh); those within its error of a
+//           half-integer are summed again by the definition, a warp for each; radix sort of the points by bucket
+//   match   all points at once (matching.cuh)
+//   write   the mask
+//
+// Shared memory, in bytes: 6 n for the sorted row, and a scratch that the steps take in turn; 27 KB for n = 768 and
+// 54 KB for n = 4096, k = 2048 (four blocks to a multiprocessor of an H100), 216 KB for n = 16384. Rows that do not
+// fit, and float64, run the same code over global memory, a few blocks for each multiprocessor.
+//
+// The lattice comes coarse; a row whose densities are too high for its error (a standard deviation below 1e-4 or so) is
+// put on a list for a second launch with the fine one. No host decision lies between.
+#include <cmath>
+#include <type_traits>
+
+#include "common/block_sort.cuh"
+#include "kde/lattice.cuh"
+#include "ken/ken_cuda.h"
+#include "ken/ken_math.h"
+#include "ken/matching.cuh"
+
+namespace pruning_ext::ken {
+namespace {
+
+using kde::CoarseLattice;
+using kde::FineLattice;
+
+constexpr int kMostThreads = 512;
+
+// How a row is held. Buckets under the coarse lattice are below kMostError / kCoarseError = 25,000.
+template <typename Shape_, typename Key_, bool kShared_>
+struct Plan {
+  using Shape = Shape_;
+  using Key = Key_;
+  static constexpr bool kShared = kShared_;
+  static constexpr bool kCoarse = Shape::kTerms == CoarseLattice::kTerms;
+  using Index = std::conditional_t<kShared, std::uint16_t, unsigned>;
+  using Bucket = std::conditional_t<kCoarse, std::uint16_t, std::uint64_t>;
+};
+
+template <typename Offset>
+struct Pieces {  // offsets in bytes, 16-byte aligned
+  std::int64_t end = 0;
+  template <typename T>
+  Offset take(std::int64_t count) {
+    const std::int64_t begin = end;
+    end += (count * static_cast<std::int64_t>(sizeof(T)) + 15) / 16 * 16;
+    return static_cast<Offset>(begin);
+  }
+};
+
+template <typename P>
+struct Layout {
+  using Index = typename P::Index;
+  using Offset = std::conditional_t<P::kShared, unsigned, std::int64_t>;
+  Offset keys, index, order;                          // held throughout
+  Offset raw, other_index, counters;                  // while the row is sorted
+  Offset other_order, buckets, tile, order_counters;  // while the points are
+  Offset holder, worst, mask;                         // while they are matched
+  std::int64_t end;
+  Layout(std::int64_t n, std::int64_t k, std::int64_t warps) {
+    Pieces<Offset> all;
+    keys = all.template take<typename P::Key>(n), index = all.template take<Index>(n),
+    order = all.template take<Index>(k);
+    Pieces<Offset> sort = all, points = all, match = all;
+    raw = sort.template take<typename P::Key>(n), other_index = sort.template take<Index>(n),
+    counters = sort.template take<Index>(kDigits * warps);
+    other_order = points.template take<Index>(k), buckets = points.template take<typename P::Bucket>(k);
+    Pieces<Offset> lattice = points;
+    tile = lattice.template take<kde::LatticeTile<typename P::Shape>>(P::kShared ? 1 : 0);
+    order_counters = points.template take<Index>(kDigits * warps);
+    holder = match.template take<unsigned>(n), worst = match.template take<unsigned>((n + kStretch - 1) / kStretch);
+    mask = match.template take<unsigned char>(P::kShared ? n : 0);
+    end = max(max(sort.end, lattice.end), max(points.end, match.end));
+  }
+  static std::int64_t max(std::int64_t a, std::int64_t b) { return a < b ? b : a; }
+};
+
+template <typename P>
+struct KenJob {
+  KenParams params;
+  Matching matching;
+  double shrink;                 // n^-0.2
+  Layout<P> layout;              // read from the constant bank where it is needed, not held in registers
+  std::int64_t first_row = 0;    // of the coarse launch, which has a block for each row
+  bool from_list = false;        // whether this launch takes its rows from the list
+  std::int64_t* list = nullptr;  // rows for the fine lattice
+  unsigned long long* list_count = nullptr;
+  unsigned char* slabs = nullptr;  // for each block, where rows do not fit into shared memory
+  std::int64_t slab_bytes = 0;
+};
+
+template <typename Key>
+struct SortedRow {  // as gaussian_sums() wants it
+  const Key* keys;
+  unsigned count;
+  __device__ double value(unsigned i) const { return ordered_value(keys[i]); }
+  __device__ double weight(unsigned) const { return 1; }
+};
+
+// A bucket as a key: ascending keys are descending buckets. 0 is kept for the undecided.
+__device__ inline void set_key(std::uint16_t& key, double bucket) {
+  key = static_cast<std::uint16_t>(0xffff - static_cast<int>(bucket));
+}
+__device__ inline void set_key(std::uint64_t& key, double bucket) { key = ~__builtin_bit_cast(std::uint64_t, bucket); }
+
+// order [k]: the points by rounded density, highest first, equal ones ascending.
+template <typename P>
+__device__ void order_points(const SortedRow<typename P::Key>& row, const GridPoints& points, double h,
+                             const kde::LatticeConstants<typename P::Shape>& constants, const Layout<P>& layout,
+                             unsigned char* memory, kde::LatticeTile<typename P::Shape>& tile) {
+  using Index = typename P::Index;
+  using Bucket = typename P::Bucket;
+  const double scale = kde::kInvSqrt2Pi / (h * row.count), highest = kde::kInvSqrt2Pi / h;
+  const double error = P::kCoarse ? kCoarseError : kFineError;
+  Index* const order = reinterpret_cast<Index*>(memory + layout.order);
+  Index* const other = reinterpret_cast<Index*>(memory + layout.other_order);
+  Bucket* const buckets = reinterpret_cast<Bucket*>(memory + layout.buckets);
+  const bool approximate = P::kCoarse || highest * (kFineError + kTailError) < kMostError;
+  for (unsigned j = threadIdx.x; j < points.count; j += blockDim.x) {
+    order[j] = static_cast<Index>(j);
+    buckets[j] = 0;
+  }
+  __syncthreads();
+  if (approximate) {
+    gaussian_sums<typename P::Shape>(constants, row, points, h, tile, [&](unsigned j, double sum) {
+      const double density = sum * scale;
+      if (!is_undecided(density, error, highest)) set_key(buckets[j], rint(density));
+    });
+  }
+  for (unsigned first = warp_index() * kWarp; first < points.count; first += warp_count() * kWarp) {
+    const unsigned mine = first + lane_index();
+    for (unsigned rest = __ballot_sync(kAllLanes, mine < points.count && buckets[mine] == 0); rest != 0;
+         rest &= rest - 1) {
+      const unsigned j = first + __ffs(rest) - 1;
+      const double density = kde::direct_sum(row, 0, row.count, points.value(j), h) * scale;
+      if (lane_index() == 0) set_key(buckets[j], rint(density));
+    }
+  }
+  __syncthreads();
+  Index* const counters = reinterpret_cast<Index*>(memory + layout.order_counters);
+  const Index* const sorted = block_argsort<8 * sizeof(Bucket)>([buckets](unsigned j) { return buckets[j]; },
+                                                                points.count, order, other, counters);
+  if (sorted == order) return;
+  for (unsigned j = threadIdx.x; j < points.count; j += blockDim.x) order[j] = sorted[j];
+  __syncthreads();
+}
+
+// Sorts raw [n] into keys and index.
+template <typename P>
+__device__ void sort_row(unsigned n, const Layout<P>& layout, unsigned char* memory) {
+  using Key = typename P::Key;
+  using Index = typename P::Index;
+  const Key* const raw = reinterpret_cast<const Key*>(memory + layout.raw);
+  Key* const keys = reinterpret_cast<Key*>(memory + layout.keys);
+  Index* const index = reinterpret_cast<Index*>(memory + layout.index);
+  const Index* const sorted = block_argsort<8 * sizeof(Key)>([raw](unsigned i) { return raw[i]; }, n, index,
+                                                             reinterpret_cast<Index*>(memory + layout.other_index),
+                                                             reinterpret_cast<Index*>(memory + layout.counters));
+  for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
+    const Index from = sorted[i];
+    keys[i] = raw[from];
+    index[i] = from;
+  }
+  __syncthreads();
+}
+
+struct RowShape {
+  double low, high, variance;
+  bool finite;
+};
+
+template <typename P>
+__device__ RowShape load_row(const Matrix& weight, std::int64_t r, const Layout<P>& layout, unsigned char* memory) {
+  using Key = typename P::Key;
+  Key* const raw = reinterpret_cast<Key*>(memory + layout.raw);
+  typename P::Index* const index = reinterpret_cast<typename P::Index*>(memory + layout.index);
+  const unsigned n = static_cast<unsigned>(weight.cols);
+  double low = __builtin_inf(), high = -low, sum = 0;
+  int finite = 1;
+  for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
+    const auto x = element<decltype(ordered_value(Key{}))>(weight, r, i);
+    raw[i] = ordered_bits(x);
+    index[i] = static_cast<typename P::Index>(i);
+    const double wide = x;
+    low = wide < low ? wide : low;
+    high = wide > high ? wide : high;
+    sum += wide;
+    finite &= isfinite(wide);
+  }
+  finite = block_reduce(finite, Min{});
+  low = block_reduce(low, Min{});
+  high = block_reduce(high, Max{});
+  const double mean = block_reduce(sum, Add{}) / n;
+  double spread = 0;
+  for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
+    const double centred = static_cast<double>(ordered_value(raw[i])) - mean;
+    spread += centred * centred;
+  }
+  return {low, high, block_reduce(spread, Add{}) / n, finite != 0};
+}
+
+// mask [n] in the order of the row.
+template <typename Key, typename Index>
+__device__ void mark(const Market<Key, Index>& market, bool keep_ties, unsigned char* mask) {
+  for (int i = threadIdx.x; i < market.n; i += blockDim.x) {
+    bool kept = market.holder[i] != kNobody;
+    if (!kept && keep_ties && i > 0 && market.keys[i - 1] == market.keys[i]) {
+      // Equal values are held from the first one on.
+      const Key key = market.keys[i];
+      kept = market.holder[partition_point(0, i, [&](int e) { return market.keys[e] < key; })] != kNobody;
+    }
+    mask[market.index[i]] = kept;
+  }
+  __syncthreads();
+}
+
+template <typename P>
+__device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeConstants<typename P::Shape>& constants,
+                       unsigned char* memory, kde::LatticeTile<typename P::Shape>& tile, FaultWord* fault) {
+  using Key = typename P::Key;
+  using Index = typename P::Index;
+  const KenParams& params = job.params;
+  const Layout<P>& layout = job.layout;
+  const std::int64_t n = params.weight.cols;
+  unsigned char* const mask = reinterpret_cast<unsigned char*>(params.mask) + r * n;
+  __syncthreads();  // the memory is that of the row before
+  const RowShape row = load_row(params.weight, r, layout, memory);
+  if (!row.finite || params.k >= n || params.k == 0 || !(row.low < row.high)) {
+    if (!row.finite && threadIdx.x == 0) report(fault, Fault::not_finite, r);
+    // A constant row has no bandwidth; all its entries are ties of the first k.
+    const bool all = row.finite && params.k > 0 && (params.keep_ties || params.k >= n);
+    for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask[i] = all || (row.finite && i < params.k);
+    return;
+  }
+  const double h = bandwidth_of(row.variance, job.shrink);
+  // Where the spread leaves float64 no order of the points is better than another.
+  const bool sound = h > 0 && isfinite(h) && isfinite(row.high - row.low);
+  if (P::kCoarse && sound && !(kde::kInvSqrt2Pi / h * kCoarseError < kMostError)) {
+    if (threadIdx.x == 0) job.list[atomicAdd(job.list_count, 1ull)] = r;
+    return;
+  }
+  const Key* const keys = reinterpret_cast<const Key*>(memory + layout.keys);
+  Index* const order = reinterpret_cast<Index*>(memory + layout.order);
+  const unsigned k = static_cast<unsigned>(params.k);
+  __shared__ GridPoints points;  // not in the registers of every thread
+  if (threadIdx.x == 0) points = {row.low, row.high, k > 1 ? (row.high - row.low) / static_cast<double>(k - 1) : 0, k};
+  __syncthreads();
+  sort_row(static_cast<unsigned>(n), layout, memory);
+  if (sound) {
+    order_points<P>({keys, static_cast<unsigned>(n)}, points, h, constants, layout, memory, tile);
+  } else {
+    for (unsigned j = threadIdx.x; j < k; j += blockDim.x) order[j] = static_cast<Index>(j);
+  }
+  __syncthreads();
+  const Market<Key, Index> market{keys,
+                                  reinterpret_cast<const Index*>(memory + layout.index),
+                                  static_cast<int>(n),
+                                  points,
+                                  order,
+                                  reinterpret_cast<unsigned*>(memory + layout.holder),
+                                  reinterpret_cast<unsigned*>(memory + layout.worst)};
+  if (job.matching == Matching::proposals) {
+    match_by_proposals(market);
+  } else {
+    match_one_by_one(market);
+  }
+  if constexpr (P::kShared) {
+    unsigned char* const staged = memory + layout.mask;
+    mark(market, params.keep_ties, staged);
+    for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask[i] = staged[i];
+  } else {
+    mark(market, params.keep_ties, mask);
+  }
+}
+
+template <typename P>
+__global__ void __launch_bounds__(kMostThreads, P::kCoarse ? 2 : 1)
+    ken_kernel(const __grid_constant__ KenJob<P> job,
+               const __grid_constant__ kde::LatticeConstants<typename P::Shape> constants, FaultWord* fault) {
+  PRUNING_EXT_DYNAMIC_SHARED(shared);
+  unsigned char* const memory = P::kShared ? shared : job.slabs + blockIdx.x * job.slab_bytes;
+  auto& tile = *reinterpret_cast<kde::LatticeTile<typename P::Shape>*>(P::kShared ? shared + job.layout.tile : shared);
+  if constexpr (P::kCoarse) {
+    select<P>(job, job.first_row + blockIdx.x, constants, memory, tile, fault);
+  } else {
+    const std::int64_t rows = job.from_list ? static_cast<std::int64_t>(*job.list_count) : job.params.weight.rows;
+    for (std::int64_t at = blockIdx.x; at < rows; at += gridDim.x)
+      select<P>(job, job.from_list ? job.list[at] : at, constants, memory, tile, fault);
+  }
+}
+
+using Coarse = Plan<CoarseLattice, std::uint32_t, true>;
+using Fine = Plan<FineLattice, std::uint32_t, true>;
+using Wide = Plan<FineLattice, std::uint32_t, false>;
+using WideDouble = Plan<FineLattice, std::uint64_t, false>;
+
+int threads_for(std::int64_t n) { return n <= 1024 ? 128 : n <= 4096 ? 256 : kMostThreads; }
+
+template <typename P>
+KenJob<P> job_for(const KenParams& params, Matching matching, int threads) {
+  const std::int64_t n = params.weight.cols, k = params.k < n ? params.k : 0;
+  return {params, matching, std::pow(static_cast<double>(n), -0.2), Layout<P>(n, k, threads / kWarp)};
+}
+
+template <typename P>
+std::int64_t bytes_for(const KenParams& params, int threads) {
+  return job_for<P>(params, Matching::proposals, threads).layout.end;
+}
+
+bool fits(const KenParams& params, const CudaContext& context) {
+  constexpr std::int64_t kStatic = 2048;  // what reductions and scans take beside the layout
+  const int threads = threads_for(params.weight.cols);
+  return params.weight.dtype != DType::float64 && params.weight.cols <= 0xffff &&
+         std::max(bytes_for<Coarse>(params, threads), bytes_for<Fine>(params, threads)) + kStatic <=
+             context.shared_memory;
+}
+
+std::int64_t few_blocks(const KenParams& params, const CudaContext& context) {
+  return std::min<std::int64_t>(params.weight.rows, 2 * context.multiprocessors);
+}
+
+template <typename P>
+cudaError_t launch_slabs(const KenParams& params, Matching matching, const CudaContext& context) {
+  KenJob<P> job = job_for<P>(params, matching, kMostThreads);
+  job.slabs = reinterpret_cast<unsigned char*>(context.workspace);
+  job.slab_bytes = (job.layout.end + 255) / 256 * 256;
+  return launch(ken_kernel<P>, blocks_for(few_blocks(params, context)), kMostThreads,
+                sizeof(kde::LatticeTile<typename P::Shape>), context.stream, job,
+                kde::lattice_constants<typename P::Shape>(), context.fault);
+}
+
+}  // namespace
+
+std::int64_t ken_mask_cuda_workspace(const KenParams& params, const CudaContext& context) {
+  Carver carver(nullptr);
+  if (fits(params, context)) {
+    carver.take<unsigned long long>(1);
+    carver.take<std::int64_t>(params.weight.rows);
+  } else {
+    const std::int64_t slab =
+        std::max(bytes_for<Wide>(params, kMostThreads), bytes_for<WideDouble>(params, kMostThreads));
+    carver.take<unsigned char>((slab + 255) / 256 * 256 * few_blocks(params, context));
+  }
+  return carver.used();
+}
+
+cudaError_t ken_mask_cuda(const KenParams& params, const CudaContext& context, Matching matching) {
+  if (params.weight.rows == 0 || params.weight.cols == 0) return cudaSuccess;
+  if (!fits(params, context)) {
+    return params.weight.dtype == DType::float64 ? launch_slabs<WideDouble>(params, matching, context)
+                                                 : launch_slabs<Wide>(params, matching, context);
+  }
+  Carver carver(context.workspace);
+  unsigned long long* const list_count = carver.take<unsigned long long>(1);
+  std::int64_t* const list = carver.take<std::int64_t>(params.weight.rows);
+  PRUNING_EXT_TRY_CUDA(cudaMemsetAsync(list_count, 0, sizeof(unsigned long long), context.stream));
+  const int threads = threads_for(params.weight.cols);
+  KenJob<Coarse> coarse = job_for<Coarse>(params, matching, threads);
+  coarse.list = list, coarse.list_count = list_count;
+  while (coarse.first_row < params.weight.rows) {
+    const dim3 blocks = blocks_for(params.weight.rows - coarse.first_row);
+    PRUNING_EXT_TRY_CUDA(launch(ken_kernel<Coarse>, blocks, threads, coarse.layout.end, context.stream, coarse,
+                                kde::lattice_constants<CoarseLattice>(), context.fault));
+    coarse.first_row += blocks.x;
+  }
+  KenJob<Fine> fine = job_for<Fine>(params, matching, threads);
+  fine.list = list, fine.list_count = list_count, fine.from_list = true;
+  return launch(ken_kernel<Fine>, blocks_for(few_blocks(params, context)), threads, fine.layout.end, context.stream,
+                fine, kde::lattice_constants<FineLattice>(), context.fault);
+}
+
+}  // namespace pruning_ext::ken

@@ -1,0 +1,27 @@
+// When an approximate density decides a bucket. For CPU and CUDA.
+#pragma once
+
+#include <cmath>
+
+#include "common/macros.h"
+
+namespace pruning_ext::ken {
+
+// Several times the lattices' errors (kde/lattice.h), and what they may miss in the far tails, relative to the highest
+// peak.
+constexpr double kCoarseError = 2e-6, kFineError = 1e-13, kTailError = 1e-15;
+// An error of the highest peak above this leaves too many buckets undecided to be worth the method.
+constexpr double kMostError = 0.05;
+
+// Whether a density with this relative error may round to either of two integers. No density exceeds `highest`.
+PRUNING_EXT_HOST_DEVICE inline bool is_undecided(double density, double error, double highest) {
+  return fabs(density - floor(density) - 0.5) <= error * density + kTailError * highest;
+}
+
+// kde::rule_bandwidth() by KEN's rule, in its order of operations; `shrink` is n^-0.2, which a kernel is handed, so
+// that all devices have the CPU's.
+PRUNING_EXT_HOST_DEVICE inline double bandwidth_of(double variance, double shrink) {
+  return 1.06 * sqrt(variance) * shrink;
+}
+
+}  // namespace pruning_ext::ken

@@ -1,0 +1,184 @@
+// The CUDA kernels of KDE, run thread by thread on the CPU, against the CPU's own.
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../cpp/check.h"
+#include "kde/kde_cuda.h"
+
+namespace pruning_ext::kde {
+namespace {
+
+struct Case {
+  std::string name;
+  std::int64_t rows, n, k;
+  double spread, shift, outlier, bandwidth;  // bandwidth relative to the spread
+  bool weighted = false, log = false, leave_one_out = false;
+  std::int64_t shared_points = 0;
+};
+
+template <typename Real>
+Matrix view(const std::vector<Real>& data, std::int64_t rows, std::int64_t cols) {
+  return {data.data(), sizeof(Real) == 8 ? DType::float64 : DType::float32, rows, cols, cols, 1};
+}
+
+CudaContext context_with(std::vector<std::byte>& workspace, FaultWord& fault) {
+  fault = kNoFault;
+  CudaContext context;
+  context.fault = &fault;
+  context.workspace = workspace.data();
+  context.multiprocessors = 2;
+  context.shared_memory = 227 * 1024;
+  return context;
+}
+
+template <typename Real>
+void compare(const Case& c, Accuracy accuracy, Method method) {
+  std::mt19937 random(7);
+  std::normal_distribution<double> normal;
+  std::vector<Real> samples(c.rows * c.n), points(c.rows * c.k), weights(c.rows * c.n);
+  for (Real& x : samples) x = static_cast<Real>(c.shift + c.spread * normal(random));
+  for (std::int64_t r = 0; r < c.rows && c.outlier != 0; ++r) samples[r * c.n] = static_cast<Real>(c.shift + c.outlier);
+  for (Real& w : weights) w = static_cast<Real>(std::fabs(normal(random)));
+  for (std::int64_t j = 0; j < c.rows * c.k; ++j) {
+    points[j] =
+        c.leave_one_out ? samples[j] : static_cast<Real>(c.shift + (c.log ? 20 : 2) * c.spread * normal(random));
+  }
+  const std::vector<double> bandwidth(c.rows, c.bandwidth * c.spread);
+  std::vector<Real> expected(c.rows * c.k), found(c.rows * c.k, Real(-1));
+  KdeParams params;
+  params.samples = view(samples, c.rows, c.n);
+  params.points = view(points, c.rows, c.k);
+  if (c.weighted) params.weights = view(weights, c.rows, c.n);
+  params.bandwidth = bandwidth.data();
+  params.density_dtype = params.samples.dtype;
+  params.log = c.log;
+  params.leave_one_out = c.leave_one_out;
+  params.accuracy = Accuracy::exact;
+  params.density = expected.data();
+  gaussian_kde_cpu(params, serial_for);
+
+  params.accuracy = accuracy;
+  params.density = found.data();
+  std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params));
+  FaultWord fault;
+  const CudaContext context = context_with(workspace, fault);
+  gaussian_kde_cuda(params, context, method);
+  CHECK(fault == kNoFault, "%s", c.name.c_str());
+  const double rounding = sizeof(Real) == 8 ? 4e-15 : 1.2e-7;
+  const double bound = (accuracy == Accuracy::relative_1e5 ? 1e-5 : 1e-12) + rounding;
+  for (std::int64_t r = 0; r < c.rows; ++r) {
+    double peak = 0;
+    for (std::int64_t j = 0; j < c.k; ++j) peak = std::fmax(peak, expected[r * c.k + j]);
+    for (std::int64_t j = 0; j < c.k; ++j) {
+      const double want = expected[r * c.k + j], got = found[r * c.k + j];
+      const double allowed = c.log ? (sizeof(Real) == 8 ? 1e-10 : 1e-4) + rounding * std::fabs(want)
+                                   : bound * std::fmax(want, 1e-12 * peak);
+      CHECK(got == want || std::fabs(got - want) <= allowed, "%s, method %d: row %ld, point %ld: %.17g, not %.17g",
+            c.name.c_str(), static_cast<int>(method), static_cast<long>(r), static_cast<long>(j), got, want);
+    }
+  }
+}
+
+const Case kCases[] = {
+    {"one sample, one point", 1, 1, 1, 1, 0, 0, 0.3},
+    {"odd sizes", 3, 33, 31, 1, 0, 0, 0.3},
+    {"a row of 768", 2, 768, 384, 0.05, 0, 0, 0.28},
+    {"far from 0", 1, 300, 200, 1, 1e5, 0, 0.3},
+    {"an outlier", 1, 500, 257, 1, 0, 400, 0.3},
+    {"narrow bandwidth", 1, 400, 300, 1, 0, 0, 1e-4},
+    {"wide bandwidth", 1, 129, 127, 1, 0, 0, 50},
+    {"weights", 2, 700, 300, 1, 0, 0, 0.2, true},
+    {"logarithms far away", 1, 200, 70, 1, 0, 0, 0.1, false, true},
+    {"logarithms with weights", 1, 200, 70, 1, 0, 0, 0.1, true, true},
+    {"leave one out", 1, 600, 600, 1, 0, 0, 0.1, false, false, true},
+    {"leave one out, weights, logarithms, an outlier", 1, 300, 300, 1, 0, 90, 0.1, true, true, true},
+    {"more samples than a block holds", 1, 9001, 65, 1, 0, 0, 0.2},
+    {"more points than a block holds", 1, 65, 5001, 1, 0, 0, 0.2},
+};
+
+void ascending_grid() {
+  const std::int64_t rows = 3, n = 500, k = 301;
+  std::mt19937 random(9);
+  std::normal_distribution<double> normal;
+  std::vector<float> samples(rows * n);
+  for (float& x : samples) x = static_cast<float>(normal(random));
+  const std::vector<double> bandwidth(rows, 0.3);
+  std::vector<float> grid(rows * k), density(rows * k), other_grid(rows * k), other_density(rows * k);
+  GridParams params;
+  params.samples = view(samples, rows, n);
+  params.num_points = k;
+  params.bandwidth = bandwidth.data();
+  params.grid = grid.data(), params.density = density.data();
+  gaussian_kde_grid_cpu(params, serial_for);
+  params.grid = other_grid.data(), params.density = other_density.data();
+  std::vector<std::byte> workspace(gaussian_kde_grid_cuda_workspace(params));
+  FaultWord fault;
+  gaussian_kde_grid_cuda(params, context_with(workspace, fault), Method::lattice);
+  CHECK(grid == other_grid, "grids differ");
+  for (std::size_t j = 0; j < density.size(); ++j)
+    CHECK(std::fabs(density[j] - other_density[j]) <= 1e-5 * density[j], "%g, not %g", other_density[j], density[j]);
+}
+
+void rules_and_faults() {
+  const std::int64_t rows = 4, n = 100;
+  std::mt19937 random(11);
+  std::normal_distribution<double> normal;
+  std::vector<float> samples(rows * n);
+  for (float& x : samples) x = static_cast<float>(normal(random));
+  for (const BandwidthRule rule : {BandwidthRule::scott, BandwidthRule::silverman, BandwidthRule::ken}) {
+    std::vector<double> expected(rows), found(rows);
+    BandwidthParams params{view(samples, rows, n), {}, rule, expected.data()};
+    bandwidth_cpu(params, serial_for);
+    params.bandwidth = found.data();
+    std::vector<std::byte> workspace(bandwidth_cuda_workspace(params));
+    FaultWord fault;
+    bandwidth_cuda(params, context_with(workspace, fault));
+    for (int r = 0; r < rows; ++r)
+      CHECK(std::fabs(found[r] - expected[r]) <= 1e-14 * expected[r], "%.17g, not %.17g", found[r], expected[r]);
+  }
+  for (int i = 0; i < n; ++i) samples[2 * n + i] = 5;  // constant
+  std::vector<double> found(rows);
+  BandwidthParams params{view(samples, rows, n), {}, BandwidthRule::scott, found.data()};
+  std::vector<std::byte> workspace(bandwidth_cuda_workspace(params));
+  FaultWord fault;
+  bandwidth_cuda(params, context_with(workspace, fault));
+  CHECK(status_of(fault).fault == Fault::constant_row && status_of(fault).row == 2, "constant row");
+  samples[n + 7] = NAN;
+  bandwidth_cuda(params, context_with(workspace, fault));
+  CHECK(status_of(fault).fault == Fault::not_finite && status_of(fault).row == 1, "NaN in row 1");
+
+  std::vector<float> points{0, NAN, 1}, density(rows * 3);
+  const std::vector<double> bandwidth(rows, 0.3);
+  for (const Method method : {Method::direct, Method::direct_fast, Method::lattice}) {
+    samples[n + 7] = 0;
+    KdeParams kde;
+    kde.samples = view(samples, rows, n);
+    kde.points = {points.data(), DType::float32, rows, 3, 0, 1};
+    kde.bandwidth = bandwidth.data();
+    kde.density = density.data();
+    std::vector<std::byte> memory(gaussian_kde_cuda_workspace(kde));
+    gaussian_kde_cuda(kde, context_with(memory, fault), method);
+    CHECK(status_of(fault).fault == Fault::bad_points && status_of(fault).row == 0, "NaN among the points");
+    CHECK(density[0] > 0 && std::isnan(density[1]), "only the point at fault is lost");
+  }
+}
+
+void run() {
+  for (const Case& c : kCases) {
+    for (const Method method : {Method::direct, Method::lattice, Method::automatic}) {
+      compare<float>(c, Accuracy::relative_1e5, method);
+      compare<double>(c, Accuracy::relative_1e12, method);
+    }
+    compare<float>(c, Accuracy::relative_1e12, Method::lattice);
+    if (!c.leave_one_out) compare<float>(c, Accuracy::relative_1e5, Method::direct_fast);
+  }
+  ascending_grid();
+  rules_and_faults();
+}
+
+}  // namespace
+}  // namespace pruning_ext::kde
+
+CHECK_MAIN(pruning_ext::kde::run)

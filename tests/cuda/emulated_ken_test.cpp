@@ -1,0 +1,117 @@
+// The CUDA kernel of KEN's selection, run thread by thread on the CPU: the masks of the CPU's own, to the last bit.
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../cpp/check.h"
+#include "common/element.h"
+#include "ken/ken_cuda.h"
+
+namespace pruning_ext::ken {
+namespace {
+
+enum class Kind { normal, bfloat16, few_values, outlier, two_clusters, symmetric, mostly_zero, geometric };
+
+double value(Kind kind, std::int64_t i, std::mt19937& random) {
+  std::normal_distribution<double> normal;
+  switch (kind) {
+    case Kind::few_values: return static_cast<int>(random() % 7) - 3;
+    case Kind::outlier: return i == 3 ? 900.0 : normal(random);
+    case Kind::two_clusters: return normal(random) + (random() % 2 ? 50 : 0);
+    case Kind::symmetric: return (i % 2 ? 1.0 : -1.0) * static_cast<double>(i / 2);
+    case Kind::mostly_zero: return random() % 10 ? 0.0 : normal(random);
+    case Kind::geometric: return std::ldexp(1.0, static_cast<int>(i % 200) - 100) * (random() % 2 ? 1 : -1);
+    default: return normal(random);
+  }
+}
+
+template <typename Real>
+void compare(Kind kind, std::int64_t rows, std::int64_t n, std::int64_t k, double spread, std::int64_t shared_memory,
+             Matching matching = Matching::proposals) {
+  std::mt19937 random(static_cast<unsigned>(n * 31 + k));
+  std::vector<Real> weight(rows * n);
+  for (std::int64_t i = 0; i < rows * n; ++i) {
+    const Real x = static_cast<Real>(spread * value(kind, i % n, random));
+    weight[i] = kind != Kind::bfloat16 ? x
+                                       : static_cast<Real>(bfloat_bits_to_float(static_cast<std::uint16_t>(
+                                             __builtin_bit_cast(std::uint32_t, static_cast<float>(x)) >> 16)));
+  }
+  for (const bool keep_ties : {false, true}) {
+    const auto expected = std::make_unique<bool[]>(rows * n), found = std::make_unique<bool[]>(rows * n);
+    KenParams params;
+    params.weight = {weight.data(), sizeof(Real) == 8 ? DType::float64 : DType::float32, rows, n, n, 1};
+    params.k = k;
+    params.keep_ties = keep_ties;
+    params.mask = expected.get();
+    ken_mask_cpu(params, serial_for);
+    params.mask = found.get();
+    std::memset(found.get(), 1, rows * n);
+    FaultWord fault = kNoFault;
+    CudaContext context;
+    context.fault = &fault;
+    context.multiprocessors = 1;
+    context.shared_memory = shared_memory;
+    std::vector<std::byte> workspace(ken_mask_cuda_workspace(params, context));
+    context.workspace = workspace.data();
+    ken_mask_cuda(params, context, matching);
+    CHECK(fault == kNoFault, "a fault where there is none");
+    std::int64_t different = 0, kept = 0;
+    for (std::int64_t i = 0; i < rows * n; ++i) different += expected[i] != found[i], kept += found[i];
+    CHECK(different == 0, "kind %d, n %ld, k %ld, spread %g, ties %d, matching %d: %ld entries differ (%ld kept)",
+          static_cast<int>(kind), static_cast<long>(n), static_cast<long>(k), spread, keep_ties,
+          static_cast<int>(matching), static_cast<long>(different), static_cast<long>(kept));
+  }
+}
+
+void faults() {
+  std::vector<float> weight(3 * 50);
+  for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = static_cast<float>(i * 7919 % 101);
+  weight[50 + 9] = INFINITY;
+  const auto mask = std::make_unique<bool[]>(150);
+  KenParams params;
+  params.weight = {weight.data(), DType::float32, 3, 50, 50, 1};
+  params.k = 10;
+  params.mask = mask.get();
+  FaultWord fault = kNoFault;
+  CudaContext context;
+  context.fault = &fault;
+  context.multiprocessors = 1;
+  context.shared_memory = 227 * 1024;
+  std::vector<std::byte> workspace(ken_mask_cuda_workspace(params, context));
+  context.workspace = workspace.data();
+  ken_mask_cuda(params, context);
+  CHECK(status_of(fault).fault == Fault::not_finite && status_of(fault).row == 1, "infinity in row 1");
+  int kept[3] = {};
+  for (int i = 0; i < 150; ++i) kept[i / 50] += mask[i];
+  CHECK(kept[0] == 10 && kept[1] == 0 && kept[2] == 10, "%d, %d, %d kept", kept[0], kept[1], kept[2]);
+}
+
+void run() {
+  constexpr std::int64_t kHopper = 227 * 1024, kNone = 0;
+  for (const std::int64_t n : {1, 2, 31, 32, 33, 64, 127, 129, 768, 1025}) {
+    for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, std::int64_t{2}, n / 4, n / 2, n - 1, n}) {
+      if (k >= 0) compare<float>(Kind::normal, 2, n, k, 0.05, kHopper);
+    }
+  }
+  for (const Kind kind : {Kind::normal, Kind::bfloat16, Kind::few_values, Kind::outlier, Kind::two_clusters,
+                          Kind::symmetric, Kind::mostly_zero, Kind::geometric}) {
+    for (const double spread : {1e-8, 1e-5, 1e-3, 0.05, 10.0}) compare<float>(kind, 1, 700, 351, spread, kHopper);
+    compare<float>(kind, 1, 400, 131, 0.05, kHopper, Matching::one_by_one);
+    compare<float>(kind, 2, 333, 300, 0.05, kNone);
+    compare<double>(kind, 2, 333, 100, 0.05, kNone);
+  }
+  compare<double>(Kind::normal, 1, 200, 100, 1e-200, kNone);
+  compare<double>(Kind::normal, 1, 200, 100, 1e200, kNone);
+  compare<float>(Kind::normal, 1, 4096, 2048, 0.02, kHopper);
+  compare<float>(Kind::outlier, 1, 11008, 5504, 0.02, kHopper);
+  compare<float>(Kind::bfloat16, 1, 16384, 16000, 0.02, kHopper);
+  compare<float>(Kind::normal, 1, 17000, 5000, 0.02, kNone);
+  faults();
+}
+
+}  // namespace
+}  // namespace pruning_ext::ken
+
+CHECK_MAIN(pruning_ext::ken::run)

@@ -1,0 +1,138 @@
+// Runs CUDA kernels on the CPU, for tests of their logic under sanitizers where there is no GPU: one block at a time,
+// each of its threads a coroutine that gives way at barriers and warp collectives. Covers what csrc/ uses and no more.
+//
+// What this proves: indexing, layouts of shared memory, barriers reached by all, results that do not depend on the
+// order in which threads run between barriers (EMULATION_ORDER: forward, backward, shuffled). What it cannot: speed,
+// the memory model within a warp, the compiler's code, the special-function units.
+#pragma once
+
+#include <math.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+
+#define __global__
+#define __device__
+#define __host__
+#define __shared__ static
+#define __grid_constant__
+#define __launch_bounds__(...)
+#define __align__(bytes) alignas(bytes)
+#define PRUNING_EXT_DYNAMIC_SHARED(name) unsigned char* const name = ::emulation::dynamic_shared()
+
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+extern dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace emulation {
+
+constexpr int kWarp = 32;
+using Slot = unsigned char[16];
+
+void run(dim3 grid, dim3 block, std::size_t dynamic_shared, const std::function<void()>& body);
+unsigned char* dynamic_shared();
+void block_barrier();
+void warp_barrier();
+Slot* warp_slots();  // [32], the calling thread's warp's
+
+// What each lane of the warp brought.
+template <typename T>
+void exchange(const T& mine, T (&all)[kWarp]) {
+  static_assert(sizeof(T) <= sizeof(Slot));
+  Slot* const slots = warp_slots();
+  std::memcpy(slots[threadIdx.x % kWarp], &mine, sizeof(T));
+  warp_barrier();
+  for (int lane = 0; lane < kWarp; ++lane) std::memcpy(&all[lane], slots[lane], sizeof(T));
+  warp_barrier();
+}
+
+}  // namespace emulation
+
+inline void __syncthreads() { emulation::block_barrier(); }
+inline void __syncwarp(unsigned = 0xffffffffu) { emulation::warp_barrier(); }
+
+template <typename T>
+T __shfl_sync(unsigned, T value, int lane) {
+  T all[emulation::kWarp];
+  emulation::exchange(value, all);
+  return all[lane % emulation::kWarp];
+}
+template <typename T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  T all[emulation::kWarp];
+  emulation::exchange(value, all);
+  return all[(threadIdx.x % emulation::kWarp) ^ static_cast<unsigned>(mask)];
+}
+template <typename T>
+T __shfl_up_sync(unsigned, T value, unsigned offset) {
+  T all[emulation::kWarp];
+  emulation::exchange(value, all);
+  const unsigned lane = threadIdx.x % emulation::kWarp;
+  return all[lane >= offset ? lane - offset : lane];
+}
+inline unsigned __ballot_sync(unsigned, bool predicate) {
+  int all[emulation::kWarp];
+  emulation::exchange(static_cast<int>(predicate), all);
+  unsigned votes = 0;
+  for (int lane = 0; lane < emulation::kWarp; ++lane) votes |= static_cast<unsigned>(all[lane]) << lane;
+  return votes;
+}
+template <typename T>
+unsigned __match_any_sync(unsigned, T value) {
+  T all[emulation::kWarp];
+  emulation::exchange(value, all);
+  unsigned same = 0;
+  for (int lane = 0; lane < emulation::kWarp; ++lane) same |= static_cast<unsigned>(all[lane] == value) << lane;
+  return same;
+}
+
+inline int __popc(unsigned word) { return __builtin_popcount(word); }
+inline int __ffs(unsigned word) { return __builtin_ffs(static_cast<int>(word)); }
+
+template <typename T>
+T atomicMin(T* at, T value) {
+  const T before = *at;
+  *at = std::min(before, value);
+  return before;
+}
+template <typename T>
+T atomicAdd(T* at, T value) {
+  const T before = *at;
+  *at = before + value;
+  return before;
+}
+
+using std::max;
+using std::min;
+
+enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+using cudaStream_t = void*;
+
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  std::size_t dynamicSmemBytes = 0;
+  cudaStream_t stream = nullptr;
+};
+
+template <typename Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
+  return cudaSuccess;
+}
+
+template <typename... Params, typename... Args>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Params...), Args&&... args) {
+  emulation::run(config->gridDim, config->blockDim, config->dynamicSmemBytes, [&] { kernel(args...); });
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaMemsetAsync(void* at, int value, std::size_t bytes, cudaStream_t) {
+  std::memset(at, value, bytes);
+  return cudaSuccess;
+}
