@@ -22,24 +22,36 @@ def build_info() -> dict[str, str]:
     return json.loads((PACKAGE / "build_info.json").read_text())
 
 
-def _load() -> None:
-    library = PACKAGE / "_C.so"
-    if not library.exists():
-        raise ImportError(
-            f"pruning_ext is not built: {library.name} is missing; "
-            "install it with `pip install --no-build-isolation .`"
-        )
+def _load(name: str) -> None:
     try:
-        torch.ops.load_library(library)
+        torch.ops.load_library(PACKAGE / name)
     except OSError as error:
         built = build_info()
         raise ImportError(
             f"pruning_ext was built with torch {built['torch_built_with']} for torch {built['torch_oldest']} "
-            f"and later and cannot be loaded into torch {torch.__version__}: {error}"
+            f"and later; its {name} cannot be loaded into torch {torch.__version__}: {error}"
         ) from error
 
 
-_load()
+def _load_cuda() -> str:
+    """Loads the CUDA kernels, if they are built and this torch can run them; else says what is missing."""
+    if not (PACKAGE / "_C_cuda.so").exists():
+        return "pruning_ext was built without CUDA kernels; rebuild it with PRUNING_EXT_CUDA=on"
+    if torch.version.cuda is None:  # nothing that could hold a CUDA tensor
+        return f"torch {torch.__version__} is built without CUDA; install a CUDA build of torch"
+    try:
+        _load("_C_cuda.so")
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
+if not (PACKAGE / "_C.so").exists():
+    raise ImportError(
+        "pruning_ext is not built: _C.so is missing; install it with `pip install --no-build-isolation .`"
+    )
+_load("_C.so")
+cuda_problem = _load_cuda()  # empty if the CUDA kernels are loaded
 
 
 def has_kernel(op: str, device_type: str) -> bool:
@@ -51,19 +63,28 @@ def has_kernel(op: str, device_type: str) -> bool:
 def call(op: str, device: torch.device, *args: Any) -> Any:
     """Runs a native op; what its kernel found wrong with the data becomes a ``ValueError``."""
     function: Callable[..., Any] = getattr(torch.ops.pruning_ext, op).default
+    # No op has a derivative: results of parameters carry no gradient rather than a wrong one.
     if torch.compiler.is_compiling():
-        return function(*args)
+        with torch.no_grad():
+            return function(*args)
     if not has_kernel(op, device.type):
-        where = "CUDA kernels" if device.type == "cuda" else f"kernels for {device.type!r} devices"
-        remedy = "rebuild with PRUNING_EXT_CUDA=on or move" if device.type == "cuda" else "move"
-        raise RuntimeError(f"{op} has no {where} in this build; {remedy} the tensors to the CPU")
+        raise RuntimeError(_missing(op, device))
     try:
-        return function(*args)
+        with torch.no_grad():
+            return function(*args)
     except RuntimeError as error:
         message = str(error)
         if _MARK not in message:
             raise
         raise ValueError(message.split(_MARK, 1)[1].splitlines()[0]) from None
+
+
+def _missing(op: str, device: torch.device) -> str:
+    if device.type != "cuda":
+        return f"{op} has no kernels for {device.type!r} devices; move the tensors to the CPU"
+    if cuda_problem:
+        return f"{op} cannot run on {device}: {cuda_problem}, or move the tensors to the CPU"
+    return f"{op} has no CUDA kernels in this version; move the tensors to the CPU"
 
 
 def check_floating(name: str, tensor: Tensor) -> None:
