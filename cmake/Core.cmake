@@ -2,6 +2,7 @@
 add_library(pruning_ext_core STATIC
   csrc/common/cpu_isa.cpp
   csrc/kde/lattice_tables.cpp
+  csrc/kde/row_bandwidth.cpp
   csrc/kde/row_sums.cpp
   csrc/kde/tails.cpp
   csrc/kde/kde_cpu.cpp

@@ -7,11 +7,11 @@ STABLE_TORCH_LIBRARY(pruning_ext, library) {
       "gaussian_kde(Tensor samples, Tensor points, Tensor bandwidth, Tensor? weights, bool log, bool leave_one_out, "
       "float? rtol) -> Tensor");
   // (grid, density), both [R, num_points], on equal steps over each row's range.
-  library.def("gaussian_kde_grid(Tensor samples, int num_points, Tensor bandwidth, float? rtol) -> (Tensor, Tensor)");
+  library.def("gaussian_kde_grid(Tensor samples, SymInt num_points, Tensor bandwidth, float? rtol) -> (Tensor, Tensor)");
   // Bandwidth float64 [R] by the rule "scott", "silverman" or "ken".
   library.def("kde_bandwidth(Tensor samples, Tensor? weights, str rule) -> Tensor");
   // KEN's selection of k entries in each row of [R, N], bool.
-  library.def("ken_mask(Tensor weight, int k, bool keep_ties) -> Tensor");
+  library.def("ken_mask(Tensor weight, SymInt k, bool keep_ties) -> Tensor");
   // (codes uint8 [N, T], edges [N, bins - 1]) of the columns of x [T, N].
   library.def("discretize(Tensor x, int bins, str strategy) -> (Tensor codes, Tensor edges)");
   // Codes uint8 [N, T] of x [T, N] by edges [N, bins - 1] that are already there.

@@ -42,10 +42,9 @@ def gaussian_kde(
     terms = w.log()[:, None, :] - z.square() / 2
     total = w.sum(1, keepdim=True)
     if leave_one_out:
-        terms = terms.masked_fill(
-            torch.eye(samples.shape[1], dtype=torch.bool, device=samples.device), -math.inf
-        )
-        total = total - w
+        own = torch.eye(samples.shape[1], dtype=torch.bool, device=samples.device)
+        terms = terms.masked_fill(own, -math.inf)
+        total = w[:, None, :].masked_fill(own, 0).sum(2)
     log_density = terms.logsumexp(2) - total.log() - h.log() - math.log(2 * math.pi) / 2
     return log_density if log else log_density.exp()
 

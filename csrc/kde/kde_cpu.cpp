@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kde/kde_math.h"
+#include "kde/row_bandwidth.h"
 #include "kde/row_sums.h"
 #include "kde/tails.h"
 
@@ -55,7 +56,8 @@ class RowDensity {
       if (total <= 0) {
         result = params_.log ? -INFINITY : 0;  // the only sample was left out
       } else if (trusted) {
-        result = params_.log ? std::log(value / total) - log_h : value / total * scale;
+        // A sum of 0 stays 0 where a subnormal bandwidth makes the scale infinite.
+        result = params_.log ? std::log(value / total) - log_h : value > 0 ? value / total * scale : 0;
       } else {
         const double log_density = repaired(j) - std::log(total) - log_h;
         result = params_.log ? log_density : std::exp(log_density);
@@ -147,9 +149,12 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
         fault.report(range.finite ? Fault::bad_bandwidth : Fault::not_finite, r);
         continue;
       }
-      const double step = k > 1 ? (range.high - range.low) / static_cast<double>(k - 1) : 0;
+      // Where the range itself leaves float64, the grid is made in quarters.
+      const double unit = std::isfinite(range.high - range.low) ? 1 : 4, low = range.low / unit,
+                   high = range.high / unit;
+      const double step = k > 1 ? (high - low) / static_cast<double>(k - 1) : 0;
       for (std::int64_t j = 0; j < k; ++j) {
-        const double point = grid_point(range.low, range.high, step, j, k);
+        const double point = grid_point(low, high, step, j, k) * unit;
         store(params.grid, params.dtype, r * k + j, point);
         // The density belongs to the point as it is returned, rounded to the output's dtype.
         points.data()[j] = params.dtype == DType::float64 ? point : static_cast<double>(static_cast<float>(point));
@@ -157,7 +162,10 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
       const RowSums row{samples.data(), nullptr, n, points.data(), k, range.low, h, sums.data()};
       solver.solve(row, range, {points.data()[0], points.data()[k - 1], true}, params.accuracy);
       const double scale = kInvSqrt2Pi / (h * static_cast<double>(n));
-      for (std::int64_t j = 0; j < k; ++j) store(params.density, params.dtype, r * k + j, sums.data()[j] * scale);
+      for (std::int64_t j = 0; j < k; ++j) {
+        const double sum = sums.data()[j];
+        store(params.density, params.dtype, r * k + j, sum > 0 ? sum * scale : 0);
+      }
     }
   });
   return fault.status();
@@ -168,7 +176,7 @@ Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_
   const Matrix &x = params.samples, &w = params.weights;
   FirstFault fault;
   parallel_for(0, x.rows, rows_per_task(n, 0), [&](std::int64_t begin, std::int64_t end) {
-    AlignedBuffer<double> samples, weights;
+    AlignedBuffer<double> samples, weights, scratch;
     samples.reserve(n);
     for (std::int64_t r = begin; r < end; ++r) {
       const auto& kernels = active_kernels();
@@ -181,11 +189,9 @@ Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_
       }
       if (found == Fault::none && range.low == range.high) found = Fault::constant_row;
       if (found == Fault::none) {
-        RowMoments moments;
-        kernels.moments(samples.data(), w.data == nullptr ? nullptr : weights.data(), n, &moments);
-        params.bandwidth[r] = rule_bandwidth(params.rule, moments.variance, moments.n_eff);
-        if (!(params.bandwidth[r] > 0))
-          found = Fault::constant_row;  // a variance below the smallest float64, or one heavy sample
+        const double* heavy = w.data == nullptr ? nullptr : weights.data();
+        params.bandwidth[r] = row_bandwidth(params.rule, samples.data(), heavy, n, range, scratch);
+        if (!(params.bandwidth[r] > 0)) found = Fault::constant_row;  // one sample has all the weight
       }
       if (found != Fault::none) fault.report(found, r);
     }

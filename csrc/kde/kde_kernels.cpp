@@ -69,7 +69,8 @@ double direct_sum(const RowSums& row, double p, double scale) {
 }
 
 void direct(const RowSums& row) {
-  const double scale = 1.0 / row.bandwidth;
+  // The inverse of a subnormal bandwidth is infinite, and 0 times it no number.
+  const double inverse = 1.0 / row.bandwidth, scale = inverse > 0x1p1023 ? 0x1p1023 : inverse;
   for (std::int64_t j = 0; j < row.k; ++j) {
     row.sums[j] = row.weights == nullptr ? direct_sum<false>(row, row.points[j], scale)
                                          : direct_sum<true>(row, row.points[j], scale);

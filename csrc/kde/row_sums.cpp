@@ -76,7 +76,8 @@ void RowSolver::solve(const RowSums& row, const RowRange& samples, const RowRang
   const Method& method = method_for(accuracy);
   const double nodes = node_count(samples, row.bandwidth, method);
   const double direct = direct_cost(row);
-  if (accuracy == Accuracy::exact || direct <= lattice_cost(row, method.reach, method.cost)) {
+  const bool subnormal = row.bandwidth < 0x1p-1000;  // a lattice's spacing would be no normal number
+  if (accuracy == Accuracy::exact || subnormal || direct <= lattice_cost(row, method.reach, method.cost)) {
     active_kernels().direct(row);
   } else if (nodes > 4096 + 4 * static_cast<double>(row.n + row.k)) {
     solve_by_islands(row, accuracy);  // a bandwidth far below the row's spread: most of one lattice would be empty

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "kde/kde_math.h"
+#include "kde/row_bandwidth.h"
 #include "kde/row_sums.h"
 #include "ken/ken.h"
 #include "ken/matching.h"
@@ -41,6 +42,7 @@ class RowSelector {
       std::fill(mask, mask + std::min(params_.k, n), true);
       return Fault::none;
     }
+    if (!std::isfinite(range_.high - range_.low)) quarter(n);
     make_grid();
     order_points(n);
     groups_.assign(row_, n, params_.weight.dtype != DType::float64);
@@ -52,6 +54,13 @@ class RowSelector {
   }
 
  private:
+  // Where the range itself leaves float64: exact, and the densities round to 0 either way.
+  void quarter(std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) row_[i] /= 4;
+    range_.low /= 4;
+    range_.high /= 4;
+  }
+
   void make_grid() {
     const std::int64_t k = params_.k;
     grid_ = grid_buffer_.reserve(k);
@@ -59,14 +68,10 @@ class RowSelector {
     for (std::int64_t j = 0; j < k; ++j) grid_[j] = kde::grid_point(range_.low, range_.high, step, j, k);
   }
 
-  // buckets_[j] = density at grid[j], rounded; false if the row's spread leaves float64, where no order is better than
-  // another.
-  bool round_densities(std::int64_t n) {
+  // buckets_[j] = density at grid[j], rounded.
+  void round_densities(std::int64_t n) {
     const std::int64_t k = params_.k;
-    kde::RowMoments moments;
-    kde::active_kernels().moments(row_, nullptr, n, &moments);
-    const double h = kde::rule_bandwidth(kde::BandwidthRule::ken, moments.variance, moments.n_eff);
-    if (!(h > 0) || !std::isfinite(h) || !std::isfinite(range_.high - range_.low)) return false;
+    const double h = kde::row_bandwidth(kde::BandwidthRule::ken, row_, nullptr, n, range_, scratch_);
     const double scale = kde::kInvSqrt2Pi / (h * static_cast<double>(n));
     const double highest = kde::kInvSqrt2Pi / h;  // no density exceeds it
     const bool coarse = highest * kCoarseError < 0.05, fine = highest * (kFineError + kTailError) < 0.05;
@@ -84,17 +89,13 @@ class RowSelector {
       }
       buckets_[j] = std::nearbyint(density);
     }
-    return true;
   }
 
   void order_points(std::int64_t n) {
     const std::int64_t k = params_.k;
     buckets_ = bucket_buffer_.reserve(k);
     point_order_ = order_buffer_.reserve(k);
-    if (!round_densities(n)) {
-      std::iota(point_order_, point_order_ + k, std::int64_t{0});
-      return;
-    }
+    round_densities(n);
     const auto [low, high] = std::minmax_element(buckets_, buckets_ + k);
     const double lowest = *low, highest = *high;
     if (highest - lowest >= 4096) {  // too many buckets to count
@@ -128,7 +129,7 @@ class RowSelector {
   kde::RowRange range_{};
   double *row_ = nullptr, *grid_ = nullptr, *buckets_ = nullptr;
   std::int64_t* point_order_ = nullptr;
-  AlignedBuffer<double> row_buffer_, grid_buffer_, bucket_buffer_;
+  AlignedBuffer<double> row_buffer_, grid_buffer_, bucket_buffer_, scratch_;
   AlignedBuffer<std::int64_t> order_buffer_, begin_buffer_;
 };
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -115,3 +116,12 @@ def check_device(name: str, tensor: Tensor, other_name: str, other: Tensor) -> N
 def result_dtype(tensor: Tensor) -> torch.dtype:
     """float64 in gives float64 out, everything else float32."""
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+
+
+def whole_number(value: int) -> int | None:
+    """``value`` as an int, at most what an op can be handed, or None; in a graph it may be symbolic."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, torch.SymInt) or torch.compiler.is_compiling():
+        return value
+    return min(operator.index(value), 2**63 - 1) if hasattr(value, "__index__") else None

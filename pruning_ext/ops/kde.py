@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import torch
 from torch import Tensor
 
-from pruning_ext.ops._native import call, check_device, check_floating, check_rows, result_dtype
+from pruning_ext.ops._native import call, check_device, check_floating, check_rows, result_dtype, whole_number
 
 _RULES = ("scott", "silverman", "ken")
 
@@ -54,7 +56,9 @@ def gaussian_kde(
             range, a constant row under a rule.
         TypeError: a dtype that is not supported.
 
-    Not differentiable. References: Greengard and Strain, *The fast Gauss transform*, 1991; Greengard and Lee,
+    Not differentiable: the result carries no gradient.
+
+    References: Greengard and Strain, *The fast Gauss transform*, 1991; Greengard and Lee,
     *Accelerating the nonuniform fast Fourier transform*, 2004.
     """
     check_rows("samples", samples)
@@ -104,16 +108,21 @@ def gaussian_kde_grid(
         ValueError, TypeError: as :func:`gaussian_kde`.
     """
     check_rows("samples", samples)
-    if isinstance(num_points, bool) or not isinstance(num_points, int | torch.SymInt) or num_points < 1:
+    number = whole_number(num_points)
+    if number is None or number < 1:
         raise ValueError(f"num_points must be a whole number of at least 1, is {num_points!r}")
     h = _bandwidth(samples, bandwidth, None)
-    return call("gaussian_kde_grid", samples.device, samples, num_points, h, _rtol(rtol))
+    return call("gaussian_kde_grid", samples.device, samples, number, h, _rtol(rtol))
 
 
 def _rtol(rtol: float | None) -> float | None:
-    if rtol is not None and not 0 <= rtol < 1:
+    if rtol is None:
+        return None
+    if isinstance(rtol, bool) or not isinstance(rtol, Real):
+        raise TypeError(f"rtol must be None or a number, not {type(rtol).__name__}")
+    if not 0 <= rtol < 1:
         raise ValueError(f"rtol must be at least 0 and below 1, is {rtol}")
-    return None if rtol is None else float(rtol)
+    return float(rtol)
 
 
 def _weights(samples: Tensor, weights: Tensor | None) -> Tensor | None:
@@ -146,7 +155,7 @@ def _bandwidth(samples: Tensor, bandwidth: float | str | Tensor, weights: Tensor
         return (
             bandwidth.to(torch.float64).expand(rows).contiguous()
         )  # R numbers: the one copy the kernels ask for
-    if isinstance(bandwidth, bool) or not isinstance(bandwidth, int | float):
+    if isinstance(bandwidth, bool) or not isinstance(bandwidth, Real):
         raise TypeError(
             f"bandwidth must be one of {_RULES}, a number or a tensor [R], not {type(bandwidth).__name__}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pruning_ext.ops._native import call, check_floating
+from pruning_ext.ops._native import call, check_floating, whole_number
 
 
 def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
@@ -36,12 +36,13 @@ def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
     check_floating("weight", weight)
     if weight.dim() < 2:
         raise ValueError(f"weight must have at least 2 dimensions [R, n], has shape {tuple(weight.shape)}")
-    if isinstance(k, bool) or not isinstance(k, int | torch.SymInt):
+    number = whole_number(k)
+    if number is None:
         raise TypeError(f"k must be a whole number, not {k!r}")
-    if k < 0:
+    if number < 0:
         raise ValueError(f"k must not be negative, is {k}")
     rows = weight if weight.dim() == 2 else weight.flatten(1)
-    return call("ken_mask", weight.device, rows, k, keep_ties).view(weight.shape)
+    return call("ken_mask", weight.device, rows, number, keep_ties).view(weight.shape)
 
 
 @torch.library.register_fake("pruning_ext::ken_mask")

@@ -1,0 +1,16 @@
+// The bandwidth that a rule gives one row.
+#pragma once
+
+#include <cstdint>
+
+#include "common/aligned_buffer.h"
+#include "kde/kde.h"
+#include "kde/kde_kernels.h"
+
+namespace pruning_ext::kde {
+
+// `x` [n] lies in `range` and is not constant; `w` [n] or nullptr for ones. 0 if one sample has all the weight.
+double row_bandwidth(BandwidthRule rule, const double* x, const double* w, std::int64_t n, const RowRange& range,
+                     AlignedBuffer<double>& scratch);
+
+}  // namespace pruning_ext::kde
