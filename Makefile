@@ -1,13 +1,14 @@
 # Everything a person or a machine does here, each in one word. The environment is made at first use.
 PYTHON ?= python3
 TORCH := 2.13.0
+TORCH_CUDA := 2.14.1
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready-$(TORCH)
 NATIVE := $(wildcard CMakeLists.txt cmake/*.cmake setup.py csrc/*.cpp csrc/*/*) pyproject.toml
 BUILT := $(VENV)/.built
 
-.PHONY: help environment build demo test test-cpp lint format bench clean
+.PHONY: help environment build demo test test-cpp check-cuda-load lint format bench clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -40,6 +41,9 @@ test-cpp: build  ## the torch-free core under AddressSanitizer and UndefinedBeha
 	  || { cat build/sanitized.log; exit 1; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/sanitized
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/sanitized --output-on-failure
+
+check-cuda-load: build  ## the binaries under a CUDA build of torch (a download of gigabytes), with or without a GPU
+	scripts/check_cuda_load.sh $(TORCH_CUDA)
 
 SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'examples/*.cpp')
 lint: $(STAMP)  ## formatting, style and types

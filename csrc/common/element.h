@@ -56,4 +56,7 @@ PRUNING_EXT_HOST_DEVICE inline double ordered_value(std::uint64_t key) {
   return __builtin_bit_cast(double, key & 0x8000000000000000u ? key ^ 0x8000000000000000u : ~key);
 }
 
+// Whether a variance is far enough from the ends of float64 to be what the samples say; else they are to be scaled.
+PRUNING_EXT_HOST_DEVICE inline bool holds_variance(double variance) { return variance > 1e-280 && variance < 1e280; }
+
 }  // namespace pruning_ext

@@ -23,11 +23,11 @@ __device__ double weight_of(const KdeParams& params, std::int64_t r, std::int64_
 // log sum_{i != skip} w_i exp(-(point - x_i)^2 / 2 h^2); all lanes of a warp, the result in each.
 __device__ double warp_log_sum(const KdeParams& params, std::int64_t r, double point, std::int64_t skip) {
   constexpr double kInf = __builtin_inf();
-  const double scale = 1 / params.bandwidth[r];
+  const double h = params.bandwidth[r];
   double largest = -kInf, sum = 0;
   for (std::int64_t i = lane_index(); i < params.samples.cols; i += kWarp) {
     if (i == skip) continue;
-    const double z = (element<double>(params.samples, r, i) - point) * scale;
+    const double z = (element<double>(params.samples, r, i) - point) / h;
     const double term =
         params.weights.data == nullptr ? -0.5 * z * z : -0.5 * z * z + log(element<double>(params.weights, r, i));
     if (term > largest) {
@@ -73,10 +73,11 @@ __device__ Density density_at(const SumsJob& job, std::int64_t row, std::int64_t
   }
   if (total <= 0) return {params.log ? -__builtin_inf() : 0.0, true, total};  // the only sample was left out
   if (params.log) return {log(sum / total) - log(h) - kLogSqrt2Pi, trusted, total};
-  return {sum / total * (kInvSqrt2Pi / h), trusted, total};
+  // A sum of 0 stays 0 where a subnormal bandwidth makes the scale infinite.
+  return {sum > 0 ? sum / total * (kInvSqrt2Pi / h) : 0.0, trusted, total};
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     finish_kernel(const __grid_constant__ SumsJob job, double floor, FaultWord* fault) {
   const KdeParams& params = job.params;
   const std::int64_t k = params.points.cols, row = blockIdx.x, r = job.first_row + row;

@@ -18,8 +18,10 @@ enum class Method : std::int8_t {
 };
 
 struct RowFacts {
-  double low, high, mean, variance;  // population variance
-  double weight_sum, n_eff;          // as in kde_math.h
+  double low, high;
+  double variance;           // population variance of the samples times 2^-exponent,
+  int exponent;              // which is 0 but where the variance itself leaves float64
+  double weight_sum, n_eff;  // as in kde_math.h
   Fault fault;
 };
 

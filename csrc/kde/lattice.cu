@@ -84,7 +84,7 @@ __device__ void load_sorted(const Matrix& m, std::int64_t r, std::int64_t first,
 }
 
 template <typename Shape, typename Key>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     lattice_kernel(const __grid_constant__ SumsJob job, const __grid_constant__ LatticeConstants<Shape> constants,
                    std::int64_t point_segment) {  // blocks: rows x segments of points x segments of samples
   PRUNING_EXT_DYNAMIC_SHARED(shared);

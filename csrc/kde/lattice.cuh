@@ -13,6 +13,7 @@
 
 #include "common/block.cuh"
 #include "kde/lattice.h"
+#include "kde/term.cuh"
 
 namespace pruning_ext::kde {
 
@@ -115,6 +116,7 @@ __device__ void smooth_tile(const LatticeConstants<Shape>& constants, LatticeTil
   using Tile = LatticeTile<Shape>;
   for (int q = threadIdx.x; q < Tile::kNodes; q += blockDim.x) {
     double sum = 0;
+#pragma unroll 1
     for (int c = 0; c < Shape::kColumns; ++c) {
 #pragma unroll
       for (int m = 0; m < Shape::kTerms; ++m)
@@ -135,6 +137,7 @@ __device__ void smooth_tile(const LatticeConstants<Shape>& constants, LatticeTil
   __syncthreads();
   for (int b = threadIdx.x; b < Tile::kBoxes; b += blockDim.x) {
     double polynomial[Shape::kTerms] = {};
+#pragma unroll 1
     for (int c = 0; c < Shape::kColumns; ++c) {
 #pragma unroll
       for (int m = 0; m < Shape::kTerms; ++m) polynomial[m] += constants.polynomial[c][m] * tile.smooth[b + c];
@@ -148,7 +151,7 @@ __device__ void smooth_tile(const LatticeConstants<Shape>& constants, LatticeTil
 // By the definition: sum over samples [begin, end) at one point; all lanes of a warp together, the result in each.
 template <typename Samples>
 __device__ double direct_sum(const Samples& samples, unsigned begin, unsigned end, double point, double bandwidth) {
-  const double scale = 1 / bandwidth;
+  const double scale = inverse_of(bandwidth);
   double sum = 0;
   for (unsigned i = begin + lane_index(); i < end; i += kWarp) {
     const double z = (samples.value(i) - point) * scale;
@@ -165,8 +168,13 @@ __device__ void gaussian_sums(const LatticeConstants<Shape>& constants, const Sa
   constexpr int kBoxes = LatticeTile<Shape>::kBoxes, kReach = Shape::kReach;
   // In pairs: what smooth_tile costs, as exponentials of the direct sum.
   constexpr unsigned kTileCost = 300u * Shape::kTerms;
-  unsigned past = 0;
-  for (unsigned j = 0; j < points.count; j = past) {
+  // Of a subnormal bandwidth the spacing would be no number.
+  unsigned past = bandwidth < 0x1p-1000 ? points.count : 0;
+  for (unsigned p = warp_index(); p < past; p += warp_count()) {
+    const double sum = direct_sum(samples, 0, samples.count, points.value(p), bandwidth);
+    if (lane_index() == 0) store(p, sum);
+  }
+  for (unsigned j = past; j < points.count; j = past) {
     const Locator<Shape> locator(points.value(j), bandwidth);
     past = warp_partition_point(j + 1, points.count, [&](unsigned p) { return locator.box(points.value(p)) < kBoxes; });
     const unsigned begin =

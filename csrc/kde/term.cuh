@@ -17,13 +17,16 @@ PRUNING_EXT_HOST_DEVICE inline float fast_exp2(float x) {
 #endif
 }
 
+// Finite for subnormal bandwidths too: 0 times infinity is no number.
+PRUNING_EXT_HOST_DEVICE inline double inverse_of(double bandwidth) { return fmin(1 / bandwidth, 0x1p1023); }
+
 template <typename Real>
 struct Term;
 
 template <>
 struct Term<double> {
   double scale;
-  PRUNING_EXT_HOST_DEVICE explicit Term(double bandwidth) : scale(1 / bandwidth) {}
+  PRUNING_EXT_HOST_DEVICE explicit Term(double bandwidth) : scale(inverse_of(bandwidth)) {}
   PRUNING_EXT_HOST_DEVICE static double far_away() { return HUGE_VAL; }
   PRUNING_EXT_HOST_DEVICE double operator()(double p, double x) const {
     const double z = (p - x) * scale;

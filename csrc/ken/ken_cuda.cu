@@ -14,84 +14,18 @@
 // The lattice comes coarse; a row whose densities are too high for its error (a standard deviation below 1e-4 or so) is
 // put on a list for a second launch with the fine one. No host decision lies between.
 #include <cmath>
-#include <type_traits>
 
 #include "common/block_sort.cuh"
 #include "kde/lattice.cuh"
 #include "ken/ken_cuda.h"
+#include "ken/ken_layout.cuh"
 #include "ken/ken_math.h"
 #include "ken/matching.cuh"
 
 namespace pruning_ext::ken {
 namespace {
 
-using kde::CoarseLattice;
-using kde::FineLattice;
-
 constexpr int kMostThreads = 512;
-
-// How a row is held. Buckets under the coarse lattice are below kMostError / kCoarseError = 25,000.
-template <typename Shape_, typename Key_, bool kShared_>
-struct Plan {
-  using Shape = Shape_;
-  using Key = Key_;
-  static constexpr bool kShared = kShared_;
-  static constexpr bool kCoarse = Shape::kTerms == CoarseLattice::kTerms;
-  using Index = std::conditional_t<kShared, std::uint16_t, unsigned>;
-  using Bucket = std::conditional_t<kCoarse, std::uint16_t, std::uint64_t>;
-};
-
-template <typename Offset>
-struct Pieces {  // offsets in bytes, 16-byte aligned
-  std::int64_t end = 0;
-  template <typename T>
-  Offset take(std::int64_t count) {
-    const std::int64_t begin = end;
-    end += (count * static_cast<std::int64_t>(sizeof(T)) + 15) / 16 * 16;
-    return static_cast<Offset>(begin);
-  }
-};
-
-template <typename P>
-struct Layout {
-  using Index = typename P::Index;
-  using Offset = std::conditional_t<P::kShared, unsigned, std::int64_t>;
-  Offset keys, index, order;                          // held throughout
-  Offset raw, other_index, counters;                  // while the row is sorted
-  Offset other_order, buckets, tile, order_counters;  // while the points are
-  Offset holder, worst, mask;                         // while they are matched
-  std::int64_t end;
-  Layout(std::int64_t n, std::int64_t k, std::int64_t warps) {
-    Pieces<Offset> all;
-    keys = all.template take<typename P::Key>(n), index = all.template take<Index>(n),
-    order = all.template take<Index>(k);
-    Pieces<Offset> sort = all, points = all, match = all;
-    raw = sort.template take<typename P::Key>(n), other_index = sort.template take<Index>(n),
-    counters = sort.template take<Index>(kDigits * warps);
-    other_order = points.template take<Index>(k), buckets = points.template take<typename P::Bucket>(k);
-    Pieces<Offset> lattice = points;
-    tile = lattice.template take<kde::LatticeTile<typename P::Shape>>(P::kShared ? 1 : 0);
-    order_counters = points.template take<Index>(kDigits * warps);
-    holder = match.template take<unsigned>(n), worst = match.template take<unsigned>((n + kStretch - 1) / kStretch);
-    mask = match.template take<unsigned char>(P::kShared ? n : 0);
-    end = max(max(sort.end, lattice.end), max(points.end, match.end));
-  }
-  static std::int64_t max(std::int64_t a, std::int64_t b) { return a < b ? b : a; }
-};
-
-template <typename P>
-struct KenJob {
-  KenParams params;
-  Matching matching;
-  double shrink;                 // n^-0.2
-  Layout<P> layout;              // read from the constant bank where it is needed, not held in registers
-  std::int64_t first_row = 0;    // of the coarse launch, which has a block for each row
-  bool from_list = false;        // whether this launch takes its rows from the list
-  std::int64_t* list = nullptr;  // rows for the fine lattice
-  unsigned long long* list_count = nullptr;
-  unsigned char* slabs = nullptr;  // for each block, where rows do not fit into shared memory
-  std::int64_t slab_bytes = 0;
-};
 
 template <typename Key>
 struct SortedRow {  // as gaussian_sums() wants it
@@ -107,28 +41,28 @@ __device__ inline void set_key(std::uint16_t& key, double bucket) {
 }
 __device__ inline void set_key(std::uint64_t& key, double bucket) { key = ~__builtin_bit_cast(std::uint64_t, bucket); }
 
+struct RowScale {
+  double bandwidth;
+  double density;  // of a sum of 1
+  double highest;  // no density exceeds it
+};
+
 // order [k]: the points by rounded density, highest first, equal ones ascending.
 template <typename P>
-__device__ void order_points(const SortedRow<typename P::Key>& row, const GridPoints& points, double h,
+__device__ void order_points(const SortedRow<typename P::Key>& row, const GridPoints& points, const RowScale& scale,
                              const kde::LatticeConstants<typename P::Shape>& constants, const Layout<P>& layout,
                              unsigned char* memory, kde::LatticeTile<typename P::Shape>& tile) {
   using Index = typename P::Index;
   using Bucket = typename P::Bucket;
-  const double scale = kde::kInvSqrt2Pi / (h * row.count), highest = kde::kInvSqrt2Pi / h;
   const double error = P::kCoarse ? kCoarseError : kFineError;
-  Index* const order = reinterpret_cast<Index*>(memory + layout.order);
-  Index* const other = reinterpret_cast<Index*>(memory + layout.other_order);
   Bucket* const buckets = reinterpret_cast<Bucket*>(memory + layout.buckets);
-  const bool approximate = P::kCoarse || highest * (kFineError + kTailError) < kMostError;
-  for (unsigned j = threadIdx.x; j < points.count; j += blockDim.x) {
-    order[j] = static_cast<Index>(j);
-    buckets[j] = 0;
-  }
+  const bool approximate = P::kCoarse || scale.highest * (kFineError + kTailError) < kMostError;
+  for (unsigned j = threadIdx.x; j < points.count; j += blockDim.x) buckets[j] = 0;
   __syncthreads();
   if (approximate) {
-    gaussian_sums<typename P::Shape>(constants, row, points, h, tile, [&](unsigned j, double sum) {
-      const double density = sum * scale;
-      if (!is_undecided(density, error, highest)) set_key(buckets[j], rint(density));
+    gaussian_sums<typename P::Shape>(constants, row, points, scale.bandwidth, tile, [&](unsigned j, double sum) {
+      const double density = sum > 0 ? sum * scale.density : 0;  // not 0 times infinity
+      if (!is_undecided(density, error, scale.highest)) set_key(buckets[j], rint(density));
     });
   }
   for (unsigned first = warp_index() * kWarp; first < points.count; first += warp_count() * kWarp) {
@@ -136,10 +70,13 @@ __device__ void order_points(const SortedRow<typename P::Key>& row, const GridPo
     for (unsigned rest = __ballot_sync(kAllLanes, mine < points.count && buckets[mine] == 0); rest != 0;
          rest &= rest - 1) {
       const unsigned j = first + __ffs(rest) - 1;
-      const double density = kde::direct_sum(row, 0, row.count, points.value(j), h) * scale;
-      if (lane_index() == 0) set_key(buckets[j], rint(density));
+      const double sum = kde::direct_sum(row, 0, row.count, points.value(j), scale.bandwidth);
+      if (lane_index() == 0) set_key(buckets[j], sum > 0 ? rint(sum * scale.density) : 0);
     }
   }
+  Index* const order = reinterpret_cast<Index*>(memory + layout.order);
+  Index* const other = reinterpret_cast<Index*>(memory + layout.other_order);
+  for (unsigned j = threadIdx.x; j < points.count; j += blockDim.x) order[j] = static_cast<Index>(j);
   __syncthreads();
   Index* const counters = reinterpret_cast<Index*>(memory + layout.order_counters);
   const Index* const sorted = block_argsort<8 * sizeof(Bucket)>([buckets](unsigned j) { return buckets[j]; },
@@ -169,38 +106,59 @@ __device__ void sort_row(unsigned n, const Layout<P>& layout, unsigned char* mem
 }
 
 struct RowShape {
-  double low, high, variance;
+  double low, high, bandwidth;
   bool finite;
 };
 
+// Population variance of x[i] 2^-exponent; for all threads of the block.
+template <bool kScaled, typename Value>
+__device__ double variance_of(unsigned n, const Value& value, int exponent) {
+  double sum = 0, spread = 0;
+  for (unsigned i = threadIdx.x; i < n; i += blockDim.x) sum += kScaled ? ldexp(value(i), -exponent) : value(i);
+  const double mean = block_reduce(sum, Add{}) / n;
+  for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
+    const double centred = (kScaled ? ldexp(value(i), -exponent) : value(i)) - mean;
+    spread += centred * centred;
+  }
+  return block_reduce(spread, Add{}) / n;
+}
+
 template <typename P>
-__device__ RowShape load_row(const Matrix& weight, std::int64_t r, const Layout<P>& layout, unsigned char* memory) {
+__device__ RowShape load_row(const KenJob<P>& job, std::int64_t r, unsigned char* memory) {
   using Key = typename P::Key;
-  Key* const raw = reinterpret_cast<Key*>(memory + layout.raw);
-  typename P::Index* const index = reinterpret_cast<typename P::Index*>(memory + layout.index);
-  const unsigned n = static_cast<unsigned>(weight.cols);
-  double low = __builtin_inf(), high = -low, sum = 0;
+  Key* const raw = reinterpret_cast<Key*>(memory + job.layout.raw);
+  typename P::Index* const index = reinterpret_cast<typename P::Index*>(memory + job.layout.index);
+  const unsigned n = static_cast<unsigned>(job.params.weight.cols);
+  double low = __builtin_inf(), high = -low;
   int finite = 1;
   for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
-    const auto x = element<decltype(ordered_value(Key{}))>(weight, r, i);
+    const auto x = element<decltype(ordered_value(Key{}))>(job.params.weight, r, i);
     raw[i] = ordered_bits(x);
     index[i] = static_cast<typename P::Index>(i);
-    const double wide = x;
-    low = wide < low ? wide : low;
-    high = wide > high ? wide : high;
-    sum += wide;
-    finite &= isfinite(wide);
+    low = x < low ? x : low;
+    high = x > high ? x : high;
+    finite &= isfinite(x);
   }
   finite = block_reduce(finite, Min{});
   low = block_reduce(low, Min{});
   high = block_reduce(high, Max{});
-  const double mean = block_reduce(sum, Add{}) / n;
-  double spread = 0;
-  for (unsigned i = threadIdx.x; i < n; i += blockDim.x) {
-    const double centred = static_cast<double>(ordered_value(raw[i])) - mean;
-    spread += centred * centred;
+  const auto value = [raw](unsigned i) { return static_cast<double>(ordered_value(raw[i])); };
+  if constexpr (sizeof(Key) == sizeof(double)) {
+    if (!isfinite(high - low)) {  // exact, and the densities round to 0 either way
+      for (unsigned i = threadIdx.x; i < n; i += blockDim.x) raw[i] = ordered_bits(value(i) / 4);
+      low /= 4;
+      high /= 4;
+    }
+    const double variance = variance_of<false>(n, value, 0);
+    if (!holds_variance(variance)) {
+      const int exponent = ilogb(fmax(fabs(low), fabs(high)));
+      const double scaled = variance_of<true>(n, value, exponent);
+      return {low, high, ldexp(bandwidth_of(scaled, job.shrink), exponent), finite != 0};
+    }
+    return {low, high, bandwidth_of(variance, job.shrink), finite != 0};
+  } else {
+    return {low, high, bandwidth_of(variance_of<false>(n, value, 0), job.shrink), finite != 0};
   }
-  return {low, high, block_reduce(spread, Add{}) / n, finite != 0};
 }
 
 // mask [n] in the order of the row.
@@ -226,36 +184,35 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
   const KenParams& params = job.params;
   const Layout<P>& layout = job.layout;
   const std::int64_t n = params.weight.cols;
-  unsigned char* const mask = reinterpret_cast<unsigned char*>(params.mask) + r * n;
+  const auto mask = [&](std::int64_t i) -> unsigned char& {
+    return reinterpret_cast<unsigned char*>(params.mask)[r * params.weight.cols + i];
+  };
   __syncthreads();  // the memory is that of the row before
-  const RowShape row = load_row(params.weight, r, layout, memory);
+  const RowShape row = load_row(job, r, memory);
   if (!row.finite || params.k >= n || params.k == 0 || !(row.low < row.high)) {
     if (!row.finite && threadIdx.x == 0) report(fault, Fault::not_finite, r);
     // A constant row has no bandwidth; all its entries are ties of the first k.
     const bool all = row.finite && params.k > 0 && (params.keep_ties || params.k >= n);
-    for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask[i] = all || (row.finite && i < params.k);
+    for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask(i) = all || (row.finite && i < params.k);
     return;
   }
-  const double h = bandwidth_of(row.variance, job.shrink);
-  // Where the spread leaves float64 no order of the points is better than another.
-  const bool sound = h > 0 && isfinite(h) && isfinite(row.high - row.low);
-  if (P::kCoarse && sound && !(kde::kInvSqrt2Pi / h * kCoarseError < kMostError)) {
+  if (P::kCoarse && !(kde::kInvSqrt2Pi / row.bandwidth * kCoarseError < kMostError)) {
     if (threadIdx.x == 0) job.list[atomicAdd(job.list_count, 1ull)] = r;
     return;
   }
   const Key* const keys = reinterpret_cast<const Key*>(memory + layout.keys);
   Index* const order = reinterpret_cast<Index*>(memory + layout.order);
   const unsigned k = static_cast<unsigned>(params.k);
-  __shared__ GridPoints points;  // not in the registers of every thread
-  if (threadIdx.x == 0) points = {row.low, row.high, k > 1 ? (row.high - row.low) / static_cast<double>(k - 1) : 0, k};
-  __syncthreads();
-  sort_row(static_cast<unsigned>(n), layout, memory);
-  if (sound) {
-    order_points<P>({keys, static_cast<unsigned>(n)}, points, h, constants, layout, memory, tile);
-  } else {
-    for (unsigned j = threadIdx.x; j < k; j += blockDim.x) order[j] = static_cast<Index>(j);
+  __shared__ GridPoints points;  // these two, not in the registers of every thread
+  __shared__ RowScale scale;
+  if (threadIdx.x == 0) {
+    points = {row.low, row.high, k > 1 ? (row.high - row.low) / static_cast<double>(k - 1) : 0, k};
+    scale = {row.bandwidth, kde::kInvSqrt2Pi / (row.bandwidth * static_cast<double>(n)),
+             kde::kInvSqrt2Pi / row.bandwidth};
   }
   __syncthreads();
+  sort_row(static_cast<unsigned>(n), layout, memory);
+  order_points<P>({keys, static_cast<unsigned>(n)}, points, scale, constants, layout, memory, tile);
   const Market<Key, Index> market{keys,
                                   reinterpret_cast<const Index*>(memory + layout.index),
                                   static_cast<int>(n),
@@ -271,9 +228,9 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
   if constexpr (P::kShared) {
     unsigned char* const staged = memory + layout.mask;
     mark(market, params.keep_ties, staged);
-    for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask[i] = staged[i];
+    for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask(i) = staged[i];
   } else {
-    mark(market, params.keep_ties, mask);
+    mark(market, params.keep_ties, &mask(0));
   }
 }
 

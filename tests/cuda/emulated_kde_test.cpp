@@ -128,6 +128,16 @@ void rules_and_faults() {
   std::vector<float> samples(rows * n);
   for (float& x : samples) x = static_cast<float>(normal(random));
   for (const BandwidthRule rule : {BandwidthRule::scott, BandwidthRule::silverman, BandwidthRule::ken}) {
+    std::vector<double> tiny(n), expected_tiny(1), found_tiny(1);
+    for (double& x : tiny) x = 1e-170 * normal(random);  // its variance is no float64
+    BandwidthParams extreme{view(tiny, 1, n), {}, rule, expected_tiny.data()};
+    bandwidth_cpu(extreme, serial_for);
+    extreme.bandwidth = found_tiny.data();
+    std::vector<std::byte> memory(bandwidth_cuda_workspace(extreme));
+    FaultWord none;
+    bandwidth_cuda(extreme, context_with(memory, none));
+    CHECK(found_tiny[0] > 0 && std::fabs(found_tiny[0] / expected_tiny[0] - 1) <= 1e-14, "%g", found_tiny[0]);
+
     std::vector<double> expected(rows), found(rows);
     BandwidthParams params{view(samples, rows, n), {}, rule, expected.data()};
     bandwidth_cpu(params, serial_for);
