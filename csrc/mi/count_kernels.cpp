@@ -116,38 +116,74 @@ Adders<Word> clear_adders(const SampleGroups& task, std::int64_t groups) {
   return adders;
 }
 
+// Eight samples on their way through the submasks.
 template <typename Word>
+struct Group {
+  static constexpr int kAll = 8;  // slot of the empty submask
+  const Word* sample[kGroup];
+  Word lowest[kGroup];           // the planes of bit 0
+  Word slots[kAll + 1][kGroup];  // the last submask whose lowest bit is the slot's number: always the next one's parent
+  int levels;
+};
+
+// The submasks `even` and `even + 1`.
+template <typename Word>
+PRUNING_EXT_INLINE void add_submasks(Group<Word>& group, int even, const Adders<Word>& adders) {
+  const int bit = __builtin_ctz(static_cast<unsigned>(even)), rest = even & (even - 1);
+  const Word* parent = group.slots[rest != 0 ? __builtin_ctz(static_cast<unsigned>(rest)) : Group<Word>::kAll];
+  Word x[kGroup], eights;
+  for (int i = 0; i < kGroup; ++i) x[i] = parent[i] & group.sample[i][bit];
+  if (bit > 1) {
+    for (int i = 0; i < kGroup; ++i) group.slots[bit][i] = x[i];
+  }
+  add_group(adders.low[even], x, eights);
+  add_eights(adders.high + even, adders.stride, group.levels, eights);
+  for (int i = 0; i < kGroup; ++i) x[i] &= group.lowest[i];
+  add_group(adders.low[even + 1], x, eights);
+  add_eights(adders.high + even + 1, adders.stride, group.levels, eights);
+}
+
+// kBins: 0 for any number of them. A fixed one pays where registers hold eight words and their adders, with AVX-512.
+template <typename Word, int kBins>
 void add_all_groups(const SampleGroups& task, std::int64_t groups, const Adders<Word>& adders) {
   const Word* planes = static_cast<const Word*>(task.planes);
-  constexpr int kAll = 8;        // slot of the empty submask
-  Word slots[kAll + 1][kGroup];  // the last submask whose lowest bit is the slot's number: always the next one's parent
-  for (int i = 0; i < kGroup; ++i) slots[kAll][i] = ~Word{};
+  const std::int64_t sample_bytes = task.bits * static_cast<std::int64_t>(sizeof(Word));
+  Group<Word> group;
+  for (int i = 0; i < kGroup; ++i) group.slots[Group<Word>::kAll][i] = ~Word{};
   for (std::int64_t g = 0; g < groups; ++g) {
-    const Word* sample[kGroup];
-    Word lowest[kGroup];
     for (int i = 0; i < kGroup; ++i) {
-      sample[i] = planes + task.samples[g * kGroup + i] * task.bits;
-      lowest[i] = sample[i][0];
+      group.sample[i] = planes + task.samples[g * kGroup + i] * task.bits;
+      group.lowest[i] = group.sample[i][0];
+      // Samples of one code lie far apart: no prefetcher finds them, and the next group is too near to hide a miss.
+      const char* ahead = static_cast<const char*>(task.planes) + task.samples[g * kGroup + i + kAhead] * sample_bytes;
+      for (std::int64_t line = 0; line < sample_bytes; line += 64) __builtin_prefetch(ahead + line);
     }
-    const int levels = __builtin_ctzll(~static_cast<std::uint64_t>(g));
+    group.levels = __builtin_ctzll(~static_cast<std::uint64_t>(g));
     Word eights;
-    add_group(adders.low[1], lowest, eights);
-    add_eights(adders.high + 1, adders.stride, levels, eights);
-    for (int even = 2; even < task.bins; even += 2) {
-      const int bit = __builtin_ctz(even), rest = even & (even - 1);
-      const Word* parent = slots[rest != 0 ? __builtin_ctz(rest) : kAll];
-      Word x[kGroup];
-      for (int i = 0; i < kGroup; ++i) x[i] = parent[i] & sample[i][bit];
-      if (bit > 1) {
-        for (int i = 0; i < kGroup; ++i) slots[bit][i] = x[i];
-      }
-      add_group(adders.low[even], x, eights);
-      add_eights(adders.high + even, adders.stride, levels, eights);
-      for (int i = 0; i < kGroup; ++i) x[i] &= lowest[i];
-      add_group(adders.low[even + 1], x, eights);
-      add_eights(adders.high + even + 1, adders.stride, levels, eights);
+    add_group(adders.low[1], group.lowest, eights);
+    add_eights(adders.high + 1, adders.stride, group.levels, eights);
+    if constexpr (kBins != 0) {
+#pragma GCC unroll 16
+      for (int even = 2; even < kBins; even += 2) add_submasks(group, even, adders);
+    } else {
+      const int bins = static_cast<int>(task.bins);
+#pragma GCC unroll 1
+      for (int even = 2; even < bins; even += 2) add_submasks(group, even, adders);
     }
   }
+}
+
+template <typename Word>
+void add_all(const SampleGroups& task, std::int64_t groups, const Adders<Word>& adders) {
+  if constexpr (sizeof(Word) == 64) {
+    switch (task.bins) {
+      case 4: return add_all_groups<Word, 4>(task, groups, adders);
+      case 8: return add_all_groups<Word, 8>(task, groups, adders);
+      case 16: return add_all_groups<Word, 16>(task, groups, adders);
+      default: break;
+    }
+  }
+  add_all_groups<Word, 0>(task, groups, adders);
 }
 
 // The count that the adders of one submask hold, for each column.
@@ -194,7 +230,7 @@ void count(const SampleGroups& task) {
   constexpr std::int64_t kColumns = sizeof(Word) * 8;
   const std::int64_t groups = (task.size + kGroup - 1) / kGroup;
   const Adders<Word> adders = clear_adders<Word>(task, groups);
-  add_all_groups(task, groups, adders);
+  add_all(task, groups, adders);
   for (std::int64_t c = 0; c < kColumns; ++c) task.counts[c] = static_cast<std::uint16_t>(task.size);
   for (std::int64_t mask = 1; mask < task.bins; ++mask) {
     read_adders(adders, groups, mask, task.size > 255, task.counts + mask * kColumns);
@@ -208,14 +244,14 @@ void add(const std::uint16_t* counts, std::int64_t size, std::uint32_t* total) {
 
 template <typename Count>
 void score(const Scores<Count>& task) {
-  constexpr int kStep = 8;
-  for (std::int64_t first = 0; first < task.columns; first += kStep) {
+  constexpr int kStep = 4;  // as many sums as registers hold
+  // The terms of 0 and 1 are 0: worth a branch where it is nearly always taken.
+  const bool mostly_empty = task.bins > 32;
+  for (std::int64_t first = task.first / kStep * kStep; first < task.last; first += kStep) {
     std::int64_t sums[kStep] = {};
     for (std::int64_t bin = 0; bin < task.bins; ++bin) {
       const Count* counts = task.counts + bin * task.columns + first;
-      Count any = 0;
-      for (int i = 0; i < kStep; ++i) any |= counts[i];
-      if (any <= 1) continue;  // terms of 0 and 1 are 0; most cells, where there are many bins
+      if (mostly_empty && (counts[0] | counts[1] | counts[2] | counts[3]) <= 1) continue;
       for (int i = 0; i < kStep; ++i) sums[i] += task.table[counts[i]];
     }
     for (int i = 0; i < kStep; ++i) task.sums[first + i] += sums[i];
@@ -223,7 +259,7 @@ void score(const Scores<Count>& task) {
   if (task.occupied != nullptr) {
     for (std::int64_t bin = 0; bin < task.bins; ++bin) {
       const Count* counts = task.counts + bin * task.columns;
-      for (std::int64_t c = 0; c < task.columns; ++c) task.occupied[c] += counts[c] != 0;
+      for (std::int64_t c = task.first; c < task.last; ++c) task.occupied[c] += counts[c] != 0;
     }
   }
 }

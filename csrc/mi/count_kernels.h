@@ -14,13 +14,14 @@
 namespace pruning_ext::mi {
 
 constexpr std::int64_t kGroup = 8;           // samples that go through the adders together
+constexpr std::int64_t kAhead = 32;          // of the sample being added, another is fetched
 constexpr std::int64_t kMaxSamples = 65528;  // of one call: counts are 16 bits wide and whole groups are counted
 
 struct SampleGroups {  // samples of one block, all with the same code of the row
   const void* planes;  // [T + 1, bits] words of `columns` bits; the last sample is all zeros
   std::int64_t bits;   // planes of a code: 2^bits >= bins
   std::int64_t bins;
-  const std::int32_t* samples;  // [size], then the index of the sample of zeros up to a whole group
+  const std::int32_t* samples;  // [size], the index of the sample of zeros up to a whole group, and kAhead more of any
   std::int64_t size;            // at most kMaxSamples
   void* workspace;              // workspace_bytes(columns, bins), aligned to 64
   std::uint16_t* counts;        // [bins, columns]: how many samples have the code, aligned to 64
@@ -30,6 +31,7 @@ template <typename Count>
 struct Scores {         // of one bin of the row
   const Count* counts;  // [bins, columns]
   std::int64_t bins, columns;
+  std::int64_t first, last;   // the columns that are asked for
   const std::int64_t* table;  // count -> its term (mi_math.h)
   std::int64_t* sums;         // [columns]: terms are added
   std::int32_t* occupied;     // [columns]: cells that are not empty are added; or nullptr

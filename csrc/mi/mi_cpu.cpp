@@ -19,24 +19,24 @@ void write_tables(const Prepared& prepared, const Strides& strides, std::int32_t
                   const ParallelFor& parallel_for) {
   const std::int64_t bins = prepared.pairs.bins, columns = prepared.planes.columns();
   const std::int64_t partners = prepared.pairs.partners().rows;
-  for_each_task<Count>(
-      prepared, 0, prepared.pairs.x.rows, parallel_for, [&](auto& counter, const Task& task, const SampleLists* lists) {
-        const std::int64_t first = task.block * columns, last = std::min(first + columns, partners);
-        for (std::int64_t row = task.first; row < task.last; ++row) {
-          const std::int64_t from = prepared.pairs.symmetric ? std::max(first, row) : first;
-          counter.for_each_bin(lists[row - task.first], task.block, [&](std::int64_t bin, const Count* counts) {
-            for (std::int64_t partner = from; partner < last; ++partner) {
-              std::int32_t* table = out + row * strides.row + partner * strides.partner + bin * strides.row_bin;
-              std::int32_t* mirrored = out + partner * strides.row + row * strides.partner + bin * strides.partner_bin;
-              for (std::int64_t b = 0; b < bins; ++b) {
-                const auto count = static_cast<std::int32_t>(counts[b * columns + partner - first]);
-                table[b * strides.partner_bin] = count;
-                if (prepared.pairs.symmetric) mirrored[b * strides.row_bin] = count;
-              }
-            }
-          });
+  const bool symmetric = prepared.pairs.symmetric;
+  const auto write_task = [&](PairCounter<Count>& counter, const Task& task, const SampleLists* lists) {
+    const std::int64_t first = task.block * columns, last = std::min(first + columns, partners);
+    for (std::int64_t row = task.first; row < task.last; ++row) {
+      counter.for_each_bin(lists[row - task.first], task.block, [&](std::int64_t bin, const Count* counts) {
+        for (std::int64_t partner = symmetric ? std::max(first, row) : first; partner < last; ++partner) {
+          std::int32_t* table = out + row * strides.row + partner * strides.partner + bin * strides.row_bin;
+          std::int32_t* mirrored = out + partner * strides.row + row * strides.partner + bin * strides.partner_bin;
+          for (std::int64_t b = 0; b < bins; ++b) {
+            const auto count = static_cast<std::int32_t>(counts[b * columns + partner - first]);
+            table[b * strides.partner_bin] = count;
+            if (symmetric) mirrored[b * strides.row_bin] = count;
+          }
         }
       });
+    }
+  };
+  for_each_task<Count>(prepared, 0, prepared.pairs.x.rows, parallel_for, write_task);
 }
 
 // The partners fill whole blocks, the rows do not: the side with more variables is better off as partners.

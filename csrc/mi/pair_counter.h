@@ -51,11 +51,12 @@ class PairCounter {
     visit(row.fullest(), rest);
   }
 
-  // Adds to sums [columns] the terms of the pairs' cells, and to occupied [columns], if not nullptr, those not empty.
-  void score(const SampleLists& row, std::int64_t block, const TermTable& table, std::int64_t* sums,
-             std::int32_t* occupied) {
+  // Adds to sums [columns] the terms of the pairs' cells, and to occupied [columns], if not nullptr, those not empty;
+  // for columns [first, last) of the block.
+  void score(const SampleLists& row, std::int64_t block, std::int64_t first, std::int64_t last, const TermTable& table,
+             std::int64_t* sums, std::int32_t* occupied) {
     for_each_bin(row, block, [&](std::int64_t, const Count* counts) {
-      kernels().score({counts, bins_, columns_, table.data(), sums, occupied});
+      kernels().score({counts, bins_, columns_, first, last, table.data(), sums, occupied});
     });
   }
 

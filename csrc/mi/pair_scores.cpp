@@ -15,27 +15,27 @@ template <typename Count>
 void PairScores::run(std::int64_t begin, std::int64_t end, const ParallelFor& parallel_for,
                      const std::function<void(const Tile&)>& write) const {
   const std::int64_t columns = prepared_.planes.columns(), partners = prepared_.pairs.partners().rows;
-  const bool corrected = scale_.correction != 0;
-  for_each_task<Count>(prepared_, begin, end, parallel_for,
-                       [&](auto& counter, const Task& task, const SampleLists* lists) {
-                         std::vector<double> values(static_cast<std::size_t>(kTaskRows * columns));
-                         std::vector<std::int64_t> sums(static_cast<std::size_t>(columns));
-                         std::vector<std::int32_t> occupied(static_cast<std::size_t>(columns));
-                         const std::int64_t first = task.block * columns, last = std::min(first + columns, partners);
-                         for (std::int64_t row = task.first; row < task.last; ++row) {
-                           std::fill(sums.begin(), sums.end(), 0);
-                           std::fill(occupied.begin(), occupied.end(), 0);
-                           counter.score(lists[row - task.first], task.block, table_, sums.data(),
-                                         corrected ? occupied.data() : nullptr);
-                           for (std::int64_t partner = first; partner < last; ++partner) {
-                             const auto c = static_cast<std::size_t>(partner - first);
-                             const Margin joint{sums[c], occupied[c]};
-                             values[static_cast<std::size_t>((row - task.first) * columns) + c] =
-                                 information(scale_, prepared_.x_margins[row], prepared_.y_margins()[partner], joint);
-                           }
-                         }
-                         write({task.first, task.last, first, last, values.data(), columns});
-                       });
+  const auto score_task = [&](PairCounter<Count>& counter, const Task& task, const SampleLists* lists) {
+    const std::int64_t block_first = task.block * columns, last = std::min(block_first + columns, partners);
+    const std::int64_t first = prepared_.pairs.symmetric ? std::max(block_first, task.first) : block_first;
+    std::vector<double> values(static_cast<std::size_t>((task.last - task.first) * columns));
+    std::vector<std::int64_t> sums(static_cast<std::size_t>(columns));
+    std::vector<std::int32_t> occupied(static_cast<std::size_t>(columns));
+    for (std::int64_t row = task.first; row < task.last; ++row) {
+      std::fill(sums.begin(), sums.end(), 0);
+      std::fill(occupied.begin(), occupied.end(), 0);
+      counter.score(lists[row - task.first], task.block, first - block_first, last - block_first, table_, sums.data(),
+                    scale_.correction != 0 ? occupied.data() : nullptr);
+      double* out = values.data() + (row - task.first) * columns;
+      for (std::int64_t partner = first; partner < last; ++partner) {
+        const auto c = static_cast<std::size_t>(partner - block_first);
+        const Margin joint{sums[c], occupied[c]};
+        out[partner - first] = information(scale_, prepared_.x_margins[row], prepared_.y_margins()[partner], joint);
+      }
+    }
+    write({task.first, task.last, first, last, values.data(), columns});
+  };
+  for_each_task<Count>(prepared_, begin, end, parallel_for, score_task);
 }
 
 void PairScores::for_each_tile(std::int64_t begin, std::int64_t end, const ParallelFor& parallel_for,

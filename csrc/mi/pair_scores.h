@@ -29,7 +29,7 @@ class PairScores {
   PairScores(Prepared& prepared, const Estimator& estimator, const ParallelFor& parallel_for);
 
   // Calls write(tile) on all threads until rows [begin, end) of x are covered with all partners; where y is x, with
-  // those right of the diagonal (a tile that the diagonal crosses is whole).
+  // those from the tile's first row on.
   void for_each_tile(std::int64_t begin, std::int64_t end, const ParallelFor& parallel_for,
                      const std::function<void(const Tile&)>& write) const;
 

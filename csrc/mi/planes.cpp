@@ -64,7 +64,8 @@ void SampleLists::assign(const Codes& codes, std::int64_t row, const std::int32_
     starts_[bin] = size;
     if (bin != fullest_) size += (counts[bin] + kGroup - 1) / kGroup * kGroup;
   }
-  samples_ = buffer_.reserve(size + counts[fullest_]);
+  samples_ = buffer_.reserve(size + counts[fullest_] + kAhead);
+  std::fill_n(samples_ + size + counts[fullest_], kAhead, 0);
   std::int64_t next[256];
   std::copy(starts_, starts_ + bins, next);
   next[fullest_] = size;  // listed too, since a branch for each sample would cost more
