@@ -25,7 +25,7 @@ from demo import inputs
 class Recipe:
     """How the model is trained, on the first ``reviews``; ``max_tokens`` cuts one review in a hundred."""
 
-    reviews: int = 6400
+    reviews: int = 3200
     epochs: int = 1
     batch_size: int = 16
     learning_rate: float = 2e-4
