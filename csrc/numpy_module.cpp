@@ -6,11 +6,14 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/cpu_isa.h"
 #include "common/threads.h"
 #include "kde/kde.h"
 #include "ken/ken.h"
+#include "mi/mi_names.h"
 
 namespace py = pybind11;
 
@@ -150,6 +153,145 @@ py::array_t<bool> ken_mask(const py::array& weight, std::int64_t k, bool keep_ti
   return mask;
 }
 
+using Bytes = py::array_t<std::uint8_t>;
+using MaybeBytes = std::optional<Bytes>;
+
+py::array empty_result(bool float64, std::vector<py::ssize_t> shape) {
+  return py::array(py::dtype(float64 ? "float64" : "float32"), std::move(shape));
+}
+
+mi::Codes codes_of(const Bytes& codes, const char* name) {
+  check(codes.ndim() == 2, std::string(name) + " must have 2 dimensions, has " + std::to_string(codes.ndim()));
+  check(codes.shape(1) >= 2 && codes.shape(1) <= INT32_MAX, std::string(name) + " must have 2 to 2^31 - 1 samples");
+  return {codes.data(), codes.shape(0), codes.shape(1), codes.strides(0), codes.strides(1)};
+}
+
+mi::Pairs pairs_of(const Bytes& codes_x, const MaybeBytes& codes_y, std::int64_t bins) {
+  check(bins >= 2 && bins <= 256, "bins must be between 2 and 256, is " + std::to_string(bins));
+  mi::Pairs pairs;
+  pairs.x = codes_of(codes_x, "codes_x");
+  pairs.symmetric = !codes_y.has_value();
+  if (codes_y.has_value()) pairs.y = codes_of(*codes_y, "codes_y");
+  check(pairs.symmetric || pairs.x.samples == pairs.y.samples, "codes_x and codes_y must have the same samples");
+  pairs.bins = bins;
+  return pairs;
+}
+
+mi::Estimator estimator_of(const std::string& correction, const std::string& normalize, const std::string& unit) {
+  const std::optional<mi::Estimator> known = mi::estimator_named(correction, normalize, unit);
+  check(known.has_value(), "correction, normalize or unit is unknown: " + correction + ", " + normalize + ", " + unit);
+  return *known;
+}
+
+// Runs `work(threads)` without the interpreter's lock; a fault in codes counts the rows of x first, then those of y.
+template <typename Work>
+void count_pairs(const mi::Pairs& pairs, unsigned num_threads, Work work) {
+  Status status;
+  {
+    py::gil_scoped_release release;
+    status = work(thread_for(num_threads));
+  }
+  const bool in_y = status.row >= pairs.x.rows;
+  if (in_y) status.row -= pairs.x.rows;
+  raise_fault(status, in_y ? "codes_y" : "codes_x");
+}
+
+py::tuple discretize(const py::array& x, std::int64_t bins, const std::string& strategy, unsigned num_threads) {
+  mi::DiscretizeParams params;
+  params.x = matrix_of(x, "x");
+  params.bins = bins;
+  const std::optional<mi::Strategy> known = mi::strategy_named(strategy);
+  check(known.has_value(), "strategy is unknown: " + strategy);
+  params.strategy = *known;
+  const std::int64_t least = *known == mi::Strategy::zero_quantile ? 3 : 2;
+  check(bins >= least && bins <= 256, "bins must be between " + std::to_string(least) + " and 256");
+  check(params.x.rows >= 2 && params.x.rows <= INT32_MAX, "x must have 2 to 2^31 - 1 samples");
+  Bytes codes({params.x.cols, params.x.rows});
+  py::array edges = empty_result(params.x.dtype == DType::float64, {params.x.cols, bins - 1});
+  params.codes = codes.mutable_data();
+  params.edges = edges.mutable_data();
+  params.edges_dtype = result_dtype(params.x);
+  Status status;
+  {
+    py::gil_scoped_release release;
+    status = mi::discretize_cpu(params, thread_for(num_threads));
+  }
+  check(static_cast<bool>(status), fault_sentence(status, "x", "column"));
+  return py::make_tuple(codes, edges);
+}
+
+Bytes encode(const py::array& x, const py::array& edges, unsigned num_threads) {
+  mi::EncodeParams params;
+  params.x = matrix_of(x, "x");
+  const Matrix given = matrix_of(edges, "edges");
+  check(given.rows == params.x.cols && given.cols <= 255 && given.dtype == result_dtype(params.x) &&
+            (edges.flags() & py::array::c_style) != 0,
+        "edges must be contiguous [N, bins - 1], float64 for float64 x and float32 for every other");
+  params.edges = given.data;
+  params.num_edges = given.cols;
+  params.edges_dtype = given.dtype;
+  Bytes codes({params.x.cols, params.x.rows});
+  params.codes = codes.mutable_data();
+  Status status;
+  {
+    py::gil_scoped_release release;
+    status = mi::encode_cpu(params, thread_for(num_threads));
+  }
+  check(static_cast<bool>(status), fault_sentence(status, "x", "column"));
+  return codes;
+}
+
+py::array_t<std::int32_t> contingency(const Bytes& codes_x, const MaybeBytes& codes_y, std::int64_t bins,
+                                      unsigned num_threads) {
+  const mi::Pairs pairs = pairs_of(codes_x, codes_y, bins);
+  py::array_t<std::int32_t> counts({pairs.x.rows, pairs.partners().rows, bins, bins});
+  const mi::ContingencyParams params{pairs, counts.mutable_data()};
+  count_pairs(pairs, num_threads, [&](const ParallelFor& threads) { return mi::contingency_cpu(params, threads); });
+  return counts;
+}
+
+py::array mutual_information(const Bytes& codes_x, const MaybeBytes& codes_y, std::int64_t bins,
+                             const std::string& correction, const std::string& normalize, const std::string& unit,
+                             bool float64, unsigned num_threads) {
+  mi::InformationParams params;
+  params.pairs = pairs_of(codes_x, codes_y, bins);
+  params.estimator = estimator_of(correction, normalize, unit);
+  params.dtype = float64 ? DType::float64 : DType::float32;
+  py::array information = empty_result(float64, {params.pairs.x.rows, params.pairs.partners().rows});
+  params.information = information.mutable_data();
+  count_pairs(params.pairs, num_threads,
+              [&](const ParallelFor& threads) { return mi::mutual_information_cpu(params, threads); });
+  return information;
+}
+
+py::tuple mutual_information_topk(const Bytes& codes_x, std::int64_t k, const MaybeBytes& codes_y, std::int64_t bins,
+                                  const std::string& correction, const std::string& normalize, const std::string& unit,
+                                  bool float64, unsigned num_threads) {
+  mi::TopKParams params;
+  params.pairs = pairs_of(codes_x, codes_y, bins);
+  params.estimator = estimator_of(correction, normalize, unit);
+  params.dtype = float64 ? DType::float64 : DType::float32;
+  const std::int64_t own = params.pairs.symmetric && params.pairs.x.rows > 0 ? 1 : 0;
+  check(k >= 0 && k <= params.pairs.partners().rows - own, "k must be between 0 and the number of partners");
+  params.k = k;
+  py::array values = empty_result(float64, {params.pairs.x.rows, k});
+  py::array_t<std::int64_t> indices({params.pairs.x.rows, k});
+  params.values = values.mutable_data();
+  params.indices = indices.mutable_data();
+  count_pairs(params.pairs, num_threads, [&](const ParallelFor& threads) { return mi::top_k_cpu(params, threads); });
+  return py::make_tuple(values, indices);
+}
+
+Doubles mutual_information_sum(const Bytes& codes_x, const MaybeBytes& codes_y, std::int64_t bins,
+                               const std::string& correction, const std::string& normalize, const std::string& unit,
+                               unsigned num_threads) {
+  const mi::Pairs pairs = pairs_of(codes_x, codes_y, bins);
+  Doubles sums(pairs.x.rows);
+  const mi::SumParams params{pairs, estimator_of(correction, normalize, unit), sums.mutable_data()};
+  count_pairs(pairs, num_threads, [&](const ParallelFor& threads) { return mi::sum_cpu(params, threads); });
+  return sums;
+}
+
 }  // namespace
 }  // namespace pruning_ext
 
@@ -165,4 +307,11 @@ PYBIND11_MODULE(_core, module) {
   module.def("kde_bandwidth", &kde_bandwidth, arg("samples").noconvert(), arg("weights"), arg("rule"),
              arg("num_threads"));
   module.def("ken_mask", &ken_mask, arg("weight").noconvert(), arg("k"), arg("keep_ties"), arg("num_threads"));
+  // Mutual information takes its arguments as pruning_ext/_numpy_mi.py hands them over, checked and in order.
+  module.def("discretize", &discretize);
+  module.def("encode", &encode);
+  module.def("contingency", &contingency);
+  module.def("mutual_information", &mutual_information);
+  module.def("mutual_information_topk", &mutual_information_topk);
+  module.def("mutual_information_sum", &mutual_information_sum);
 }

@@ -18,15 +18,39 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["gaussian_kde", "gaussian_kde_grid", "ken_mask"]
+from pruning_ext._numpy_arguments import check_floating, is_whole, native, thread_count
+from pruning_ext._numpy_mi import (
+    TopK,
+    contingency,
+    discretize,
+    mutual_information,
+    mutual_information_from_codes,
+    mutual_information_sum,
+    mutual_information_sum_from_codes,
+    mutual_information_topk,
+    mutual_information_topk_from_codes,
+)
 
-_FLOATS = (np.float64, np.float32, np.float16)
+__all__ = [
+    "TopK",
+    "contingency",
+    "discretize",
+    "gaussian_kde",
+    "gaussian_kde_grid",
+    "ken_mask",
+    "mutual_information",
+    "mutual_information_from_codes",
+    "mutual_information_sum",
+    "mutual_information_sum_from_codes",
+    "mutual_information_topk",
+    "mutual_information_topk_from_codes",
+]
+
 _RULES = ("scott", "silverman", "ken")
 
 
@@ -65,7 +89,7 @@ def gaussian_kde(
         TypeError: what is not an array, or a dtype that is not supported.
     """
     _check_rows("samples", samples)
-    _check_floating("points", points)
+    check_floating("points", points)
     rows, count = samples.shape
     if points.ndim not in (1, 2) or (points.ndim == 2 and points.shape[0] != rows):
         raise ValueError(
@@ -77,10 +101,10 @@ def gaussian_kde(
             f"leave_one_out needs a point for each of {count} samples in a row, points has {points.shape[-1]}"
         )
     weights = _weights(samples, weights)
-    threads = _threads(num_threads)
+    threads = thread_count(num_threads)
     h = _bandwidth(samples, bandwidth, weights, threads)
     points = np.broadcast_to(points, (rows, points.shape[-1]))
-    core = _core()
+    core = native()
     density: NDArray[Any] = core.gaussian_kde(
         samples, points, h, weights, log, leave_one_out, _rtol(rtol), threads
     )
@@ -112,11 +136,11 @@ def gaussian_kde_grid(
         ValueError, TypeError: as :func:`gaussian_kde`.
     """
     _check_rows("samples", samples)
-    if not _is_whole(num_points) or num_points < 1:
+    if not is_whole(num_points) or num_points < 1:
         raise ValueError(f"num_points must be a whole number of at least 1, is {num_points!r}")
-    threads = _threads(num_threads)
+    threads = thread_count(num_threads)
     h = _bandwidth(samples, bandwidth, None, threads)
-    core = _core()
+    core = native()
     grid, density = core.gaussian_kde_grid(samples, operator.index(num_points), h, _rtol(rtol), threads)
     return grid, density
 
@@ -142,66 +166,29 @@ def ken_mask(
         ValueError: fewer than two dimensions, negative ``k``, NaN or infinity (the row is named).
         TypeError: what is not an array, or a dtype that is not supported.
     """
-    _check_floating("weight", weight)
+    check_floating("weight", weight)
     if weight.ndim < 2:
         raise ValueError(f"weight must have at least 2 dimensions [R, n], has shape {weight.shape}")
-    if not _is_whole(k):
+    if not is_whole(k):
         raise TypeError(f"k must be a whole number, not {k!r}")
     if k < 0:
         raise ValueError(f"k must not be negative, is {k}")
     rows, n = weight.shape[0], math.prod(weight.shape[1:])
     matrix = weight if weight.ndim == 2 else weight.reshape(rows, n)
-    core = _core()
+    core = native()
     mask: NDArray[np.bool_] = core.ken_mask(
-        matrix, min(operator.index(k), n), keep_ties, _threads(num_threads)
+        matrix, min(operator.index(k), n), keep_ties, thread_count(num_threads)
     )
     return mask.reshape(weight.shape)
 
 
-def _core() -> ModuleType:
-    try:
-        from pruning_ext import _core
-    except ImportError as error:
-        raise ImportError(
-            "pruning_ext is not built for this Python: install it with `pip install --no-build-isolation .` "
-            f"({error})"
-        ) from error
-    return _core
-
-
-def _check_floating(name: str, array: object) -> None:
-    """``array`` must be an ndarray that the kernels can read where it lies."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name} must be a numpy.ndarray, not {type(array).__name__}")
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{name} must be a plain array: a mask would be ignored; fill or drop what it hides")
-    if array.dtype.type not in _FLOATS:
-        raise TypeError(f"{name} must be float64, float32 or float16, not {array.dtype}")
-    if not array.dtype.isnative:
-        raise TypeError(f"{name} must be in native byte order, not {array.dtype.str}; convert it with astype")
-    if not array.flags.aligned or any(
-        stride % array.itemsize for stride, size in zip(array.strides, array.shape, strict=True) if size > 1
-    ):
-        raise ValueError(f"{name} must have aligned entries and strides of whole entries; copy it first")
-
-
 def _check_rows(name: str, array: NDArray[Any]) -> None:
     """``array`` must be ``[R, N]`` with entries in its rows."""
-    _check_floating(name, array)
+    check_floating(name, array)
     if array.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions [R, N], has shape {array.shape}")
     if array.shape[1] == 0 and array.shape[0] > 0:
         raise ValueError(f"{name} has rows without entries: its shape is {array.shape}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _threads(num_threads: int) -> int:
-    if not _is_whole(num_threads) or num_threads < 0:
-        raise ValueError(f"num_threads must be a whole number of at least 0, is {num_threads!r}")
-    return min(operator.index(num_threads), 1024)
 
 
 def _rtol(rtol: float | None) -> float | None:
@@ -213,7 +200,7 @@ def _rtol(rtol: float | None) -> float | None:
 def _weights(samples: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[Any] | None:
     if weights is None:
         return None
-    _check_floating("weights", weights)
+    check_floating("weights", weights)
     if weights.shape not in (samples.shape, samples.shape[1:]):
         raise ValueError(
             f"weights must have the shape of samples {samples.shape} or of a row of it, has {weights.shape}"
@@ -231,10 +218,10 @@ def _bandwidth(
             raise ValueError(
                 f"bandwidth must be one of {_RULES}, a number or an array [R], not {bandwidth!r}"
             )
-        rule: NDArray[np.float64] = _core().kde_bandwidth(samples, weights, bandwidth, threads)
+        rule: NDArray[np.float64] = native().kde_bandwidth(samples, weights, bandwidth, threads)
         return rule
     if isinstance(bandwidth, np.ndarray):
-        _check_floating("bandwidth", bandwidth)
+        check_floating("bandwidth", bandwidth)
         if bandwidth.ndim > 0 and bandwidth.shape != (rows,):
             raise ValueError(f"bandwidth must have shape [{rows}], has {bandwidth.shape}")
         # R numbers: the one copy the kernels ask for.

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/torch_op.h"
-#include "mi/mi.h"
+#include "mi/mi_names.h"
 
 namespace pruning_ext::mi {
 
@@ -19,11 +19,10 @@ inline void check_samples(std::int64_t samples, const char* name) {
   check(samples <= INT32_MAX, std::string(name) + " must have less than 2^31 samples, has " + std::to_string(samples));
 }
 
-inline Strategy strategy_named(const std::string& name) {
-  if (name == "quantile") return Strategy::quantile;
-  if (name == "uniform") return Strategy::uniform;
-  check(name == "zero-quantile", "strategy must be 'quantile', 'uniform' or 'zero-quantile', is '" + name + "'");
-  return Strategy::zero_quantile;
+inline Strategy strategy_of(const std::string& name) {
+  const std::optional<Strategy> known = strategy_named(name);
+  check(known.has_value(), "strategy must be 'quantile', 'uniform' or 'zero-quantile', is '" + name + "'");
+  return *known;
 }
 
 inline Codes codes_of(const Tensor& codes, const char* name) {
@@ -50,24 +49,11 @@ inline Pairs pairs_of(const Tensor& codes_x, const std::optional<Tensor>& codes_
 }
 
 inline Estimator estimator_of(const std::string& correction, const std::string& normalize, const std::string& unit) {
-  Estimator estimator;
-  check(correction == "none" || correction == "miller-madow",
-        "correction must be None or 'miller-madow', is '" + correction + "'");
-  estimator.miller_madow = correction == "miller-madow";
-  if (normalize == "min") {
-    estimator.normalization = Normalization::min;
-  } else if (normalize == "sqrt") {
-    estimator.normalization = Normalization::sqrt;
-  } else if (normalize == "max") {
-    estimator.normalization = Normalization::max;
-  } else if (normalize == "mean") {
-    estimator.normalization = Normalization::mean;
-  } else {
-    check(normalize == "none", "normalize must be None, 'min', 'sqrt', 'max' or 'mean', is '" + normalize + "'");
-  }
-  check(unit == "nats" || unit == "bits", "unit must be 'nats' or 'bits', is '" + unit + "'");
-  estimator.bits = unit == "bits";
-  return estimator;
+  const std::optional<Estimator> known = estimator_named(correction, normalize, unit);
+  check(known.has_value(), "correction must be None or 'miller-madow', is '" + correction +
+                               "'; normalize None, 'min', 'sqrt', 'max' or 'mean', is '" + normalize +
+                               "'; unit 'nats' or 'bits', is '" + unit + "'");
+  return *known;
 }
 
 inline ScalarType scalar_type(bool float64) { return float64 ? ScalarType::Double : ScalarType::Float; }

@@ -11,7 +11,7 @@ std::tuple<Tensor, Tensor> discretize(const Tensor& x, std::int64_t bins, const 
   DiscretizeParams params;
   params.x = matrix_of(x, "x");
   params.bins = bins;
-  params.strategy = strategy_named(strategy);
+  params.strategy = strategy_of(strategy);
   check_bins(bins, params.strategy == Strategy::zero_quantile ? 3 : 2);
   check_samples(params.x.rows, "x");
   Tensor codes = torch::stable::new_empty(x, {params.x.cols, params.x.rows}, ScalarType::Byte);
