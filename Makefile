@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready-$(TORCH)
 NATIVE := $(wildcard CMakeLists.txt cmake/*.cmake setup.py csrc/*.cpp csrc/*/*) pyproject.toml
 BUILT := $(VENV)/.built
+# Threads that wait for work must not hold a core: on a busy machine they slow everything several times over.
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: help environment build demo test test-cpp check-cuda-load lint format bench clean
 help:  ## this list
