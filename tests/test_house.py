@@ -1,5 +1,6 @@
 """Rules of the house that no compiler sees: what may include what, and what may be linked into what."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -114,3 +115,9 @@ def test_nothing_is_left_undone():
     marks = re.compile("TO" + "DO|FIX" + "ME|X" + "XX|NotImplemented" + "Error")
     shipped = [*NATIVE, *PACKAGE.rglob("*.py")]
     assert {_name(path): found for path in shipped if (found := marks.findall(path.read_text()))} == {}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=_name)
+def test_the_oldest_python_can_read_it(path):
+    """pyproject.toml promises 3.10; the suite may run under a later one."""
+    ast.parse(path.read_text(), filename=str(path), feature_version=(3, 10))
