@@ -32,7 +32,11 @@ add_library(pruning_ext_cuda OBJECT
   csrc/kde/lattice.cu
   csrc/kde/finish.cu
   csrc/kde/kde_cuda.cu
-  csrc/ken/ken_cuda.cu)
+  csrc/ken/ken_cuda.cu
+  csrc/mi/discretize.cu
+  csrc/mi/count_atomics.cu
+  csrc/mi/count_planes.cu
+  csrc/mi/mi_cuda.cu)
 target_include_directories(pruning_ext_cuda PRIVATE csrc)
 set_target_properties(pruning_ext_cuda PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF
   CUDA_VISIBILITY_PRESET hidden
@@ -53,7 +57,8 @@ set_target_properties(torch_cuda_stub PROPERTIES OUTPUT_NAME torch_cuda
 
 add_library(_C_cuda MODULE
   csrc/kde/kde_op_cuda.cpp
-  csrc/ken/ken_op_cuda.cpp)
+  csrc/ken/ken_op_cuda.cpp
+  csrc/mi/mi_op_cuda.cpp)
 target_compile_definitions(_C_cuda PRIVATE USE_CUDA)
 # The CUDA runtime is linked statically: the library serves whatever CUDA the torch at hand brings.
 target_link_libraries(_C_cuda PRIVATE pruning_ext_core pruning_ext_torch pruning_ext_cuda torch_cuda_stub

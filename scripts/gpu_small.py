@@ -31,4 +31,22 @@ for dtype, rtol in ((torch.float32, 1.1e-5), (torch.float64, 1.1e-12)):
             assert torch.equal(mask.cpu(), ken_mask(scale * samples, 100, keep_ties=True))
 long = torch.randn(2, 20_000)  # beyond shared memory
 assert torch.equal(ken_mask(long.cuda(), 3000).cpu(), ken_mask(long, 3000))
+x = torch.randn(300, 9).relu() + torch.randn(300, 1)
+for strategy in ("quantile", "uniform", "zero-quantile"):
+    codes, edges = ops.discretize(x, 16, strategy)
+    for found, truth in zip(ops.discretize(x.cuda(), 16, strategy), (codes, edges), strict=True):
+        assert torch.equal(found.cpu(), truth)
+    assert torch.equal(ops.encode(x.cuda(), edges.cuda()).cpu(), codes)
+    assert torch.equal(ops.contingency(codes.cuda(), None, 16).cpu(), ops.contingency(codes, None, 16))
+    truth = ops.mutual_information(codes, None, 16, "none", "none", "nats", True)
+    for counting in (1, 2):
+        found = ops._mutual_information_by(codes.cuda(), None, 16, counting).cpu()
+        torch.testing.assert_close(found, truth, rtol=0, atol=1e-11)
+    options = (None, 16, "none", "none", "nats")
+    sums = ops.mutual_information_sum(codes.cuda(), *options).cpu()
+    torch.testing.assert_close(sums, ops.mutual_information_sum(codes, *options), rtol=0, atol=1e-10)
+    best = ops.mutual_information_topk(codes.cuda(), 3, *options, True)[0].cpu()
+    torch.testing.assert_close(
+        best, ops.mutual_information_topk(codes, 3, *options, True)[0], rtol=0, atol=1e-11
+    )
 print("every kernel agrees with the CPU")

@@ -38,17 +38,21 @@ class CudaCall {
     return context_;
   }
 
-  // Waits for the kernels and raises what they found wrong with the data. Not while a graph is captured: nothing may
+  // Waits for the kernels and says what they found wrong with the data. Not while a graph is captured: nothing may
   // wait then, and the rows at fault hold what the launchers promise for them (NaN, or an empty mask).
-  void finish(cudaError_t launched, const char* subject, const char* unit = "row") {
+  Status wait(cudaError_t launched) {
     try_cuda(launched);
     cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
     try_cuda(cudaStreamIsCapturing(context_.stream, &capturing));
-    if (capturing != cudaStreamCaptureStatusNone) return;
+    if (capturing != cudaStreamCaptureStatusNone) return {};
     FaultWord word = kNoFault;
     try_cuda(cudaMemcpyAsync(&word, context_.fault, sizeof word, cudaMemcpyDeviceToHost, context_.stream));
     try_cuda(cudaStreamSynchronize(context_.stream));
-    raise_fault(status_of(word), subject, unit);
+    return status_of(word);
+  }
+
+  void finish(cudaError_t launched, const char* subject, const char* unit = "row") {
+    raise_fault(wait(launched), subject, unit);
   }
 
  private:

@@ -10,6 +10,8 @@
 //      carry the rounding of the scale and of the square into a first-order correction; only the difference p - x is
 //      rounded. At 7.4 bandwidths (density 1e-12 of a peak) that leaves 27 * 2^-23 = 3.3e-6. Partial sums are moved to
 //      float64 every 64 samples.
+//      Machine code for sm_90: for each term one MUFU.EX2, ten of FFMA, FMUL and FADD, one FMNMX; LDS.128 for four
+//      samples.
 #include "common/block.cuh"
 #include "common/element.h"
 #include "kde/kde_cuda.h"

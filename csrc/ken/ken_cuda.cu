@@ -13,6 +13,9 @@
 //
 // The lattice comes coarse; a row whose densities are too high for its error (a standard deviation below 1e-4 or so) is
 // put on a list for a second launch with the fine one. No host decision lies between.
+//
+// Machine code for sm_90: 64 registers with the coarse lattice, no spills; MATCH.ANY in the sort, DFMA with operands
+// from the constant bank in the lattice, ATOMS.MIN and plain LDS in the matching.
 #include <cmath>
 
 #include "common/block_sort.cuh"

@@ -14,11 +14,13 @@
 #include <cstring>
 #include <functional>
 
+#define PRUNING_EXT_EMULATED
 #define __global__
 #define __device__
 #define __host__
 #define __shared__ static
 #define __grid_constant__
+#define __noinline__
 #define __launch_bounds__(...)
 #define __align__(bytes) alignas(bytes)
 #define PRUNING_EXT_DYNAMIC_SHARED(name) unsigned char* const name = ::emulation::dynamic_shared()
@@ -91,6 +93,31 @@ unsigned __match_any_sync(unsigned, T value) {
   for (int lane = 0; lane < emulation::kWarp; ++lane) same |= static_cast<unsigned>(all[lane] == value) << lane;
   return same;
 }
+
+namespace emulation {
+
+// mma.m16n8k256 .b1 .and.popc, operands spread over the lanes as PTX has it: A [16, 256] with words 0 and 1 of a lane
+// in rows g and g + 8, words 2 and 3 128 columns on; B [256, 8]; C [16, 8].
+template <typename Fragment>
+void mma_and_popc(int (&c)[4], const Fragment& a, std::uint32_t b0, std::uint32_t b1) {
+  struct Pair {
+    std::uint32_t words[2];
+  };
+  Fragment all_a[kWarp];
+  Pair all_b[kWarp];
+  exchange(a, all_a);
+  exchange(Pair{{b0, b1}}, all_b);
+  const unsigned lane = threadIdx.x % kWarp;
+  for (unsigned r = 0; r < 4; ++r) {
+    const unsigned row = lane / 4 + 8 * (r / 2), column = lane % 4 * 2 + r % 2;
+    for (unsigned w = 0; w < 8; ++w) {
+      const std::uint32_t left = all_a[row % 8 * 4 + w % 4].words[row / 8 + 2 * (w / 4)];
+      c[r] += __builtin_popcount(left & all_b[column * 4 + w % 4].words[w / 4]);
+    }
+  }
+}
+
+}  // namespace emulation
 
 inline int __popc(unsigned word) { return __builtin_popcount(word); }
 inline int __ffs(unsigned word) { return __builtin_ffs(static_cast<int>(word)); }

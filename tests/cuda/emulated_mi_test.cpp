@@ -1,0 +1,164 @@
+// The CUDA kernels of mutual information, run thread by thread on the CPU: the counts of the CPU's own, and its
+// information to the last bits of a logarithm.
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "../cpp/check.h"
+#include "mi/discretize_cuda.h"
+#include "mi/mi_cuda.h"
+
+namespace pruning_ext::mi {
+namespace {
+
+std::vector<std::uint8_t> codes_of(std::int64_t rows, std::int64_t samples, std::int64_t bins, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<std::uint8_t> codes(rows * samples);
+  for (std::int64_t i = 0; i < rows * samples; ++i) {
+    // A constant row, one that is mostly 0, the others even.
+    const std::int64_t row = i / samples;
+    codes[i] = static_cast<std::uint8_t>(row == 1 ? 0 : row == 2 && random() % 4 ? 0 : random() % bins);
+  }
+  return codes;
+}
+
+struct Device {
+  explicit Device(const Pairs& pairs) : workspace(pairs_cuda_workspace(pairs) + 256) {
+    context.fault = &fault;
+    context.multiprocessors = 2;
+    const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(workspace.data());
+    context.workspace = workspace.data() + (256 - at % 256) % 256;
+  }
+  std::vector<std::byte> workspace;
+  FaultWord fault = kNoFault;
+  CudaContext context;
+};
+
+void close(const std::vector<double>& found, const std::vector<double>& expected, const char* what,
+           const Pairs& pairs) {
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(std::fabs(found[i] - expected[i]) <= 1e-11 * (1 + expected[i]),
+          "%s, bins %ld, T %ld, at %zu: %.17g, not %.17g", what, static_cast<long>(pairs.bins),
+          static_cast<long>(pairs.x.samples), i, found[i], expected[i]);
+  }
+}
+
+void compare(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins, const Estimator& estimator) {
+  const std::vector<std::uint8_t> x = codes_of(n, samples, bins, 1), y = codes_of(m, samples, bins, 2);
+  Pairs pairs;
+  pairs.x = {x.data(), n, samples, samples, 1};
+  pairs.symmetric = m == 0;
+  if (m > 0) pairs.y = {y.data(), m, samples, samples, 1};
+  pairs.bins = bins;
+  const std::int64_t partners = pairs.partners().rows;
+  Device device(pairs);
+
+  std::vector<std::int32_t> counts(n * partners * bins * bins), other_counts(counts.size(), -1);
+  contingency_cpu({pairs, counts.data()}, serial_for);
+  contingency_cuda({pairs, other_counts.data()}, device.context);
+  CHECK(counts == other_counts, "counts differ, bins %ld", static_cast<long>(bins));
+
+  std::vector<double> expected(n * partners), found(n * partners);
+  mutual_information_cpu({pairs, estimator, expected.data(), DType::float64}, serial_for);
+  const std::int64_t k = std::min<std::int64_t>(3, partners - pairs.symmetric);
+  std::vector<double> best(n * k), other_best(n * k), sums(n), other_sums(n);
+  std::vector<std::int64_t> places(n * k), other_places(n * k);
+  top_k_cpu({pairs, estimator, k, best.data(), places.data(), DType::float64}, serial_for);
+  sum_cpu({pairs, estimator, sums.data()}, serial_for);
+  for (const Counting counting : {Counting::atomics, Counting::planes}) {
+    if (counting == Counting::planes && bins > 32) continue;
+    found.assign(found.size(), -1);
+    mutual_information_cuda({pairs, estimator, found.data(), DType::float64}, device.context, counting);
+    close(found, expected, "information", pairs);
+    top_k_cuda({pairs, estimator, k, other_best.data(), other_places.data(), DType::float64}, device.context, counting);
+    close(other_best, best, "best", pairs);
+    sum_cuda({pairs, estimator, other_sums.data()}, device.context, counting);
+    close(other_sums, sums, "sums", pairs);
+    CHECK(device.fault == kNoFault, "a fault where there is none");
+  }
+}
+
+template <typename Real>
+void discretized(std::int64_t columns, std::int64_t samples, std::int64_t bins, std::int64_t shared_memory) {
+  std::mt19937 random(5);
+  std::normal_distribution<double> normal;
+  std::vector<Real> x(samples * columns);
+  for (std::int64_t i = 0; i < samples * columns; ++i) {
+    const double value = normal(random);
+    // As a ReLU leaves it; few values; constant; any.
+    const std::int64_t kind = i % columns % 4;
+    x[i] = static_cast<Real>(kind == 0   ? std::fmax(value, 0)
+                             : kind == 1 ? std::rint(3 * value)
+                             : kind == 2 ? 7
+                                         : value);
+  }
+  for (const Strategy strategy : {Strategy::quantile, Strategy::uniform, Strategy::zero_quantile}) {
+    if (strategy == Strategy::zero_quantile && bins < 3) continue;
+    std::vector<Real> edges(columns * (bins - 1)), other_edges(edges.size());
+    std::vector<std::uint8_t> codes(columns * samples), other_codes(codes.size(), 255);
+    const DType dtype = sizeof(Real) == 8 ? DType::float64 : DType::float32;
+    DiscretizeParams params{
+        {x.data(), dtype, samples, columns, columns, 1}, bins, strategy, edges.data(), dtype, codes.data()};
+    discretize_cpu(params, serial_for);
+    params.edges = other_edges.data();
+    params.codes = other_codes.data();
+    FaultWord fault = kNoFault;
+    CudaContext context;
+    context.fault = &fault;
+    context.multiprocessors = 1;
+    context.shared_memory = shared_memory;
+    std::vector<std::byte> workspace(discretize_cuda_workspace(params, context));
+    context.workspace = workspace.data();
+    discretize_cuda(params, context);
+    CHECK(edges == other_edges, "edges differ: bins %ld, strategy %d", static_cast<long>(bins),
+          static_cast<int>(strategy));
+    CHECK(codes == other_codes, "codes differ: bins %ld, strategy %d", static_cast<long>(bins),
+          static_cast<int>(strategy));
+    CHECK(fault == kNoFault, "a fault where there is none");
+
+    other_codes.assign(codes.size(), 255);
+    encode_cuda({params.x, edges.data(), bins - 1, dtype, other_codes.data()}, context);
+    CHECK(codes == other_codes, "codes by given edges differ");
+    std::vector<Real> falling(edges);
+    falling[0] = static_cast<Real>(NAN);
+    encode_cuda({params.x, falling.data(), bins - 1, dtype, other_codes.data()}, context);
+    CHECK(status_of(fault).fault == Fault::bad_edges && status_of(fault).row == 0, "an edge that is no number");
+  }
+}
+
+void faults() {
+  std::vector<std::uint8_t> x = codes_of(5, 100, 8, 1);
+  x[3 * 100 + 50] = 8;
+  Pairs pairs;
+  pairs.x = {x.data(), 5, 100, 100, 1};
+  pairs.bins = 8;
+  Device device(pairs);
+  std::vector<float> information(25);
+  mutual_information_cuda({pairs, {}, information.data(), DType::float32}, device.context);
+  CHECK(status_of(device.fault).fault == Fault::bad_code && status_of(device.fault).row == 3, "a code that is no bin");
+}
+
+void run() {
+  Estimator plain, corrected, normalized;
+  corrected.miller_madow = corrected.bits = true;
+  normalized.normalization = Normalization::sqrt;
+  for (const std::int64_t bins : {2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100, 256}) {
+    compare(9, 0, 300, bins, plain);
+    compare(3, 5, 257, bins, corrected);
+  }
+  for (const std::int64_t samples : {2, 31, 32, 33, 255, 256, 1000}) compare(5, 0, samples, 16, normalized);
+  compare(37, 0, 100, 8, plain);
+  compare(33, 18, 100, 16, plain);
+  for (const std::int64_t bins : {2, 3, 16, 32, 256}) {
+    discretized<float>(7, 500, bins, 227 * 1024);
+    discretized<float>(5, 333, bins, 0);
+    discretized<double>(5, 333, bins, 0);
+  }
+  discretized<float>(40, 70, 8, 227 * 1024);
+  faults();
+}
+
+}  // namespace
+}  // namespace pruning_ext::mi
+
+CHECK_MAIN(pruning_ext::mi::run)
