@@ -70,7 +70,8 @@ __device__ void sum_segment(const SumsJob& job, std::int64_t r, std::int64_t fir
 
 // Blocks: rows x tiles of points x segments of samples.
 template <typename Real, bool kWeighted>
-__global__ void __launch_bounds__(kThreads, 2) direct_kernel(const __grid_constant__ SumsJob job) {
+__global__ void __launch_bounds__(kThreads, sizeof(Real) == 4 ? 8 : 4)
+    direct_kernel(const __grid_constant__ SumsJob job) {
   const std::int64_t k = job.params.points.cols, n = job.params.samples.cols;
   const std::int64_t segment = blockIdx.z;  // cut_samples() makes no more than a launch has blocks in z
   const std::int64_t begin = segment * job.segment_size;
