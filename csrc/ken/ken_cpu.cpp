@@ -12,6 +12,7 @@
 #include "kde/row_bandwidth.h"
 #include "kde/row_sums.h"
 #include "ken/ken.h"
+#include "ken/ken_math.h"
 #include "ken/matching.h"
 #include "ken/sorted_groups.h"
 
@@ -19,10 +20,6 @@ namespace pruning_ext::ken {
 namespace {
 
 using kde::Accuracy;
-
-// Several times the lattices' errors (kde/lattice.h), and what they may miss in the far tails, relative to the highest
-// peak.
-constexpr double kCoarseError = 2e-6, kFineError = 1e-13, kTailError = 1e-15;
 
 class RowSelector {
  public:
@@ -74,15 +71,15 @@ class RowSelector {
     const double h = kde::row_bandwidth(kde::BandwidthRule::ken, row_, nullptr, n, range_, scratch_);
     const double scale = kde::kInvSqrt2Pi / (h * static_cast<double>(n));
     const double highest = kde::kInvSqrt2Pi / h;  // no density exceeds it
-    const bool coarse = highest * kCoarseError < 0.05, fine = highest * (kFineError + kTailError) < 0.05;
+    const bool coarse = highest * kCoarseError < kMostError;
+    const bool fine = highest * (kFineError + kTailError) < kMostError;
     const Accuracy accuracy = coarse ? Accuracy::relative_1e5 : fine ? Accuracy::relative_1e12 : Accuracy::exact;
     const double error = coarse ? kCoarseError : fine ? kFineError : 0;
     kde::RowSums sums{row_, nullptr, n, grid_, k, range_.low, h, buckets_};
     solver_.solve(sums, range_, {grid_[0], grid_[k - 1], true}, accuracy);
     for (std::int64_t j = 0; j < k; ++j) {
       double density = buckets_[j] * scale;
-      const double to_half = std::fabs(density - std::floor(density) - 0.5);
-      if (error > 0 && to_half <= error * density + kTailError * highest) {
+      if (error > 0 && is_undecided(density, error, highest)) {
         double exact;
         kde::active_kernels().direct({row_, nullptr, n, grid_ + j, 1, range_.low, h, &exact});
         density = exact * scale;
