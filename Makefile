@@ -31,8 +31,9 @@ $(BUILT): $(STAMP) $(NATIVE)
 environment: $(STAMP)  ## the virtual environment, without the package
 build: $(BUILT)  ## the package, in place
 
-demo: build  ## prune real models and print what it cost
-	PYTHONPATH=examples $(BIN)/python -m demo
+ACTS ?= ken
+demo: build  ## prune a real model and print what it cost; ACTS="ken mi" for both methods
+	PYTHONPATH=examples $(BIN)/python -m demo $(ACTS)
 
 test: build test-cpp  ## the whole suite: C++ under sanitizers, then Python
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
