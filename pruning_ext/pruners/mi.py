@@ -61,9 +61,10 @@ def make_plan(
     passes = _Passes(model, blocks, config, batches, show_progress)
     samples = config.tokens if config.pairwise else 0
     refits = config.compensation == "ridge"
-    columns = [block.down_weight.double().norm(dim=0) for block in blocks]
     if config.metric == "fisher" and config.selection in ("joint", "greedy", "importance"):
         columns = column_sensitivity(model, blocks, batches, seed=config.seed, show_progress=show_progress)
+    else:
+        columns = [block.down_weight.double().norm(dim=0) for block in blocks]
     rankings: dict[int, Ranking] = {}
     if config.allocation == "global":
         for i, found in passes.run("ranking neurons", Wanted(False, samples, config.seed)):
@@ -136,9 +137,8 @@ def rank_block(
     columns: Tensor, found: BlockStatistics | None, config: MIConfig, count: int, number: int
 ) -> Ranking:
     """The neurons of one block in the order they go, at most ``count``; ``columns`` say how they are read."""
-    # a random choice without statistics looks at nothing but the weights
-    importance = columns if found is None else found.square.sqrt() * columns
     information = None
+    # a random choice without statistics looks at nothing but the weights
     importance = columns if found is None else found.square.sqrt() * columns
     if config.pairwise and found is not None:
         information = estimate_information(found.samples, config)

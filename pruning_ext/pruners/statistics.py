@@ -14,12 +14,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pruning_ext.progress import progress
-from pruning_ext.pruners.calibration import Batch
+from pruning_ext.pruners.accumulate import Moments, RowSample
+from pruning_ext.pruners.calibration import Batch, count_tokens
 from pruning_ext.pruners.ffn import FFNBlock
 
 Replacement = Callable[[Tensor], Tensor]
@@ -54,9 +54,13 @@ class BlockStatistics:
 
 
 def block_bytes(block: FFNBlock, wanted: Wanted) -> int:
-    """Most that one block's statistics take: ``8 N^2`` for second moments, ``2 S N`` activations."""
+    """Most that one block's statistics take: ``10 N^2`` for second moments, ``S N`` activations.
+
+    While samples are put in order, one block at a time takes another ``S N``.
+    """
     item = block.down_weight.element_size()
-    return block.width * (8 * block.width * wanted.second_moment + 2 * item * wanted.samples + 16)
+    sums = Moments.bytes(block.width, products=wanted.second_moment)
+    return sums + block.width * item * wanted.samples
 
 
 def gather(
@@ -80,7 +84,8 @@ def gather(
     Raises:
         ValueError: activations that are not finite, or whose number does not fit the mask.
     """
-    collectors = [_Collector(block, wanted) for block in blocks]
+    expected = count_tokens(batches)
+    collectors = [_Collector(block, wanted, expected) for block in blocks]
     with ExitStack() as stack:
         stack.enter_context(evaluating(model))
         stack.enter_context(torch.inference_mode())
@@ -137,11 +142,14 @@ class _Run:
     def __init__(self, collectors: int) -> None:
         self.collectors = collectors
         self.seen: set[int] = set()
+        self.tokens: int | None = None
         self.mask: Tensor | None = None
 
     def start(self, batch: Batch) -> None:
         self.seen.clear()
-        self.mask = None if batch.mask is None else batch.mask.flatten()
+        self.tokens = None if batch.mask is None else batch.mask.numel()
+        # where all tokens count there is nothing to leave out, nor to copy
+        self.mask = None if batch.mask is None or batch.mask.all() else batch.mask.flatten()
 
     def missing(self, collectors: Sequence[_Collector]) -> str:
         return next(c.block.name for c in collectors if id(c) not in self.seen)
@@ -149,12 +157,12 @@ class _Run:
     def hook(self, collector: _Collector) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def collect(module: nn.Module, args: tuple[Tensor, ...]) -> None:
             rows = args[0].reshape(-1, args[0].shape[-1])
+            if self.tokens is not None and len(rows) != self.tokens:
+                raise ValueError(
+                    f"FFN block {collector.block.name} got {len(rows)} tokens where the batch has "
+                    f"{self.tokens}: run it whole (config.chunk_size_feed_forward = 0)"
+                )
             if self.mask is not None:
-                if len(rows) != len(self.mask):
-                    raise ValueError(
-                        f"FFN block {collector.block.name} got {len(rows)} tokens where the batch has "
-                        f"{len(self.mask)}: run it whole (config.chunk_size_feed_forward = 0)"
-                    )
                 rows = rows[self.mask.to(rows.device)]
             collector.add(rows)
             self.seen.add(id(collector))
@@ -165,54 +173,21 @@ class _Run:
 
 
 class _Collector:
-    """Running sums of one block, and a sample of its rows by random priority."""
+    """What one block's rows add up to, and a sample of them."""
 
-    def __init__(self, block: FFNBlock, wanted: Wanted) -> None:
+    def __init__(self, block: FFNBlock, wanted: Wanted, expected: int) -> None:
         self.block = block
-        self.wanted = wanted
-        device = block.down_weight.device
-        width = block.width
-        self.tokens = 0
-        self.sum = torch.zeros(width, dtype=torch.float64, device=device)
-        self.square = torch.zeros(width, dtype=torch.float64, device=device)
-        self.products = (
-            torch.zeros(width, width, dtype=torch.float64, device=device) if wanted.second_moment else None
-        )
-        self.generator = np.random.default_rng(wanted.seed)
-        self.rows = [torch.empty(0, width, dtype=block.down_weight.dtype, device=device)]
-        self.priorities = [np.empty(0)]
-        self.bound = 1.0
+        like = block.down_weight
+        self.moments = Moments(block.width, like.device, products=wanted.second_moment)
+        self.sample = RowSample(wanted.samples, expected, like, wanted.seed)
 
     def add(self, rows: Tensor) -> None:
-        wide = rows.to(torch.promote_types(rows.dtype, torch.float32))
-        self.tokens += len(rows)
-        self.sum += wide.sum(0, dtype=torch.float64)
-        self.square += wide.square().sum(0, dtype=torch.float64)
-        if self.products is not None:
-            self.products += wide.T @ wide
-        if self.wanted.samples:
-            # numpy's stream does not depend on how it is cut, so the sample does not depend on the batches
-            priorities = self.generator.random(len(rows))
-            taken = np.flatnonzero(priorities < self.bound)
-            self.rows.append(rows[torch.from_numpy(taken).to(rows.device)])
-            self.priorities.append(priorities[taken])
-            if sum(map(len, self.rows)) > 2 * self.wanted.samples:
-                self._compact()
-
-    def _compact(self) -> None:
-        """Keep the rows of lowest priority, in the order they came."""
-        priorities = np.concatenate(self.priorities)
-        if len(priorities) > self.wanted.samples:
-            self.bound = float(np.partition(priorities, self.wanted.samples)[self.wanted.samples])
-        taken = np.flatnonzero(priorities < self.bound)
-        self.priorities = [priorities[taken]]
-        rows = torch.cat(self.rows)
-        self.rows = [rows[torch.from_numpy(taken).to(rows.device)]]
+        self.moments.add(rows)
+        self.sample.offer(rows)
 
     def result(self) -> BlockStatistics:
-        if not self.square.isfinite().all():
+        moments = self.moments
+        mean, square = moments.mean(), moments.square()
+        if not square.isfinite().all():
             raise ValueError(f"activations of FFN block {self.block.name} are not finite (NaN or infinity)")
-        self._compact()
-        mean, square = self.sum / self.tokens, self.square / self.tokens
-        products = None if self.products is None else self.products.div_(self.tokens)
-        return BlockStatistics(self.tokens, mean, square, products, self.rows[0])
+        return BlockStatistics(moments.count, mean, square, moments.second_moment(), self.sample.rows())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from pruning_ext.pruners import Calibration
+from pruning_ext.pruners.accumulate import ROWS, Moments, RowSample
 from pruning_ext.pruners.calibration import count_tokens, read_batches
 from pruning_ext.pruners.ffn import find_blocks
-from pruning_ext.pruners.statistics import Wanted, block_bytes, gather
+from pruning_ext.pruners.statistics import Wanted, _Collector, block_bytes, gather
 from tests.pruners.families import WIDTH, inputs, tiny
 
 LENGTHS = (12, 5, 9, 3, 12, 7)
@@ -141,6 +143,38 @@ def test_sample_is_uniform_reproducible_and_of_the_seed() -> None:
     assert len(everything) == 4 * 48
 
 
+@pytest.mark.parametrize("size", [0, 1, 7, 29, 30, 31, 100])
+def test_sample_is_that_of_the_lowest_priorities_however_rows_come(size: int) -> None:
+    rows = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+    priorities = np.random.default_rng(8).random(30)
+    expected = rows[torch.from_numpy(np.sort(priorities.argsort()[:size]))]
+    for cuts in ([30], [1] * 30, [4, 0, 13, 2, 11], [29, 1]):
+        for expected_rows in (0, 5, 29, 30):
+            sample = RowSample(size, expected_rows, rows, seed=8)
+            for part in rows.split(cuts):
+                sample.offer(part)
+            assert torch.equal(sample.rows(), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("width", [5, 256, 257, 700])  # the triangle's edges
+def test_moments_are_those_of_the_rows_however_they_come(width: int, dtype: torch.dtype) -> None:
+    rows = torch.randn(2 * ROWS + 3, width, generator=torch.Generator().manual_seed(1)).to(dtype) + 0.5
+    exact = rows.double()
+    rounding = 1e-14 if dtype == torch.float64 else ROWS * 2**-24 / 10
+    for cuts in ([len(rows)], [3, 1, ROWS, 40, ROWS - 41]):
+        moments = Moments(width, rows.device, products=True)
+        for part in rows.split(cuts):
+            moments.add(part)
+        square = exact.square().mean(0)
+        assert (moments.mean() - exact.mean(0)).abs().max() < rounding
+        assert ((moments.square() - square) / square).abs().max() < rounding
+        product = moments.second_moment()
+        assert product is not None
+        scale = (square[:, None] * square).sqrt()
+        assert ((product - exact.T @ exact / len(rows)) / scale).abs().max() < rounding
+
+
 def test_early_blocks_may_be_replaced() -> None:
     model = tiny("llama")
     first, second = find_blocks(model)
@@ -162,9 +196,19 @@ def test_model_is_left_as_it_was() -> None:
     assert all(not module._forward_pre_hooks and not module._forward_hooks for module in model.modules())
 
 
-def test_memory_of_a_block_is_what_is_stated() -> None:
+@pytest.mark.parametrize("wanted", [Wanted(True, 50, 0), Wanted(False, 50, 0), Wanted(True, 0, 0)])
+def test_memory_of_a_block_is_at_most_what_is_stated(wanted: Wanted) -> None:
     block = find_blocks(tiny("llama"))[0]
-    assert block_bytes(block, Wanted(True, 100, 0)) == WIDTH * (8 * WIDTH + 2 * 4 * 100 + 16)
+    collector = _Collector(block, wanted, expected=1000)
+    generator = torch.Generator().manual_seed(0)
+    most = 0
+    for length in (11, 1, 3, 200, 7, 4, 300):
+        collector.add(torch.randn(length, WIDTH, generator=generator))
+        own = [*vars(collector.moments).values(), *vars(collector.sample).values()]
+        own += collector.moments._waiting
+        most = max(most, sum(value.nbytes for value in own if isinstance(value, torch.Tensor)))
+    stated = block_bytes(block, wanted)
+    assert 0.8 * stated < most <= stated  # not more, and not half of it either
 
 
 @pytest.mark.parametrize(
