@@ -10,7 +10,7 @@ BUILT := $(VENV)/.built
 # Threads that wait for work must not hold a core: on a busy machine they slow everything several times over.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help environment build demo test test-cpp check-cuda-load lint format bench clean
+.PHONY: help environment build demo test test-cpp bench-check check-cuda-load lint docs figures format bench clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -45,10 +45,19 @@ test-cpp: build  ## the torch-free core under AddressSanitizer and UndefinedBeha
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/sanitized
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/sanitized --output-on-failure
 
+COUNTED := build/instructions
+bench-check: $(STAMP)  ## instructions of the hot kernels against the committed counts; RECORD=1 to record them
+	@command -v valgrind > /dev/null || { echo "bench-check counts with valgrind, which is not installed (Debian's package is valgrind)" >&2; exit 1; }
+	mkdir -p build
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S . -B $(COUNTED) -G Ninja -DPRUNING_EXT_INSTRUCTIONS=ON \
+	  -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS=-g > $(COUNTED).log 2>&1 || { cat $(COUNTED).log; exit 1; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(COUNTED)
+	$(BIN)/python -m benchmarks.instructions $(COUNTED)/benchmarks/instructions/count_kernels $(if $(RECORD),--record)
+
 check-cuda-load: build  ## the binaries under a CUDA build of torch (a download of gigabytes), with or without a GPU
 	scripts/check_cuda_load.sh $(TORCH_CUDA)
 
-SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'examples/*.cpp')
+SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'examples/*.cpp' 'benchmarks/*.cpp')
 lint: $(STAMP)  ## formatting, style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
