@@ -47,8 +47,10 @@ class LanguageTest:
         found = []
         for batch in tqdm(self.batches, description, leave=False, disable=None if show_progress else True):
             batch = batch.to(next(model.parameters()).device)
-            logits = model(batch, use_cache=False).logits[:, :-1].float()
-            losses = nn.functional.cross_entropy(logits.transpose(1, 2), batch[:, 1:], reduction="none")
+            logits = model(batch, use_cache=False).logits.flatten(0, 1)
+            following = nn.functional.pad(batch[:, 1:], (0, 1))  # whole rows: a slice of the logits is a copy
+            losses = nn.functional.cross_entropy(logits.float(), following.flatten(), reduction="none")
+            losses = losses.view(batch.shape)[:, :-1]
             found.append(losses.double().mean(1).cpu())
         return torch.cat(found).numpy()
 
