@@ -7,12 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pruning_ext.numpy import gaussian_kde, ken_mask
+from pruning_ext.numpy import gaussian_kde, ken_mask, mutual_information
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "cpp"
@@ -67,15 +68,33 @@ def example(prefix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build / "score_rows"
 
 
-def scores(printed: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, str]:
-    """Weights, densities and mask as the example prints them, and the k and instruction set it names."""
-    head = re.match(r"# (\d+) rows of (\d+), k = (\d+), instruction set (\w+)\n", printed)
+@dataclass(frozen=True)
+class Printed:
+    """What the example says of its weights ``[R, N]``."""
+
+    weight: np.ndarray
+    density: np.ndarray
+    mask: np.ndarray
+    k: int
+    isa: str
+    bins: int
+    information: np.ndarray  # [R, R]
+
+
+def scores(printed: str) -> Printed:
+    entries, pairs = printed.split("\n\n")
+    head = re.match(r"# (\d+) rows of (\d+), k = (\d+), instruction set (\w+)\n", entries)
     assert head, printed[:200]
     shape = int(head[1]), int(head[2])
-    table = np.loadtxt(printed.splitlines()[2:])
+    table = np.loadtxt(entries.splitlines()[2:])
     assert (table[:, 0] == np.repeat(np.arange(shape[0]), shape[1])).all()
     weight, density = (table[:, column].astype(np.float32).reshape(shape) for column in (1, 2))
-    return weight, density, table[:, 3].astype(bool).reshape(shape), int(head[3]), head[4]
+    mask = table[:, 3].astype(bool).reshape(shape)
+    title, *rows = pairs.splitlines()
+    bins = re.fullmatch(r"mutual information of the rows in nats, (\d+) bins", title)
+    assert bins, title
+    information = np.loadtxt(rows).astype(np.float32)
+    return Printed(weight, density, mask, int(head[3]), head[4], int(bins[1]), information)
 
 
 def test_the_example_is_five_lines_of_cmake():
@@ -84,28 +103,29 @@ def test_the_example_is_five_lines_of_cmake():
 
 
 def test_the_example_prints_what_python_computes(example):
-    weight, density, mask, k, _ = scores(run(example))
-    assert np.isfinite(weight).all()
-    assert weight.std() > 0
-    np.testing.assert_array_equal(density, gaussian_kde(weight, weight))
-    np.testing.assert_array_equal(mask, ken_mask(weight, k))
-    assert (mask.sum(1) == k).all()
+    found = scores(run(example))
+    assert np.isfinite(found.weight).all()
+    assert found.weight.std() > 0
+    np.testing.assert_array_equal(found.density, gaussian_kde(found.weight, found.weight))
+    np.testing.assert_array_equal(found.mask, ken_mask(found.weight, found.k))
+    assert (found.mask.sum(1) == found.k).all()
+    np.testing.assert_array_equal(found.information, mutual_information(found.weight.T, bins=found.bins))
+    np.testing.assert_allclose(found.information.diagonal(), np.log(found.bins), rtol=1e-6)  # equal counts
 
 
 def test_every_instruction_set_is_in_the_archive(example):
-    """Each finds the same mask, and the same densities within the method's bound."""
-    weight, density, mask, _, best = scores(run(example))
+    """Each finds the same mask and information, and the same densities within the method's bound."""
+    best = scores(run(example))
     seen = []
     for isa in ("baseline", "avx2", "avx512"):
-        other_weight, other_density, other_mask, _, chosen = scores(
-            run(example, env={"PRUNING_EXT_ISA": isa})
-        )
-        seen.append(chosen)
-        np.testing.assert_array_equal(other_weight, weight)
-        np.testing.assert_array_equal(other_mask, mask)
-        np.testing.assert_allclose(other_density, density, rtol=2e-5)
+        other = scores(run(example, env={"PRUNING_EXT_ISA": isa}))
+        seen.append(other.isa)
+        np.testing.assert_array_equal(other.weight, best.weight)
+        np.testing.assert_array_equal(other.mask, best.mask)
+        np.testing.assert_allclose(other.density, best.density, rtol=2e-5)
+        np.testing.assert_allclose(other.information, best.information, rtol=1e-6)
     assert seen[0] == "baseline"  # what this CPU lacks falls to the next that it has
-    assert seen[-1] == best
+    assert seen[-1] == best.isa
 
 
 def test_the_prefix_holds_the_package_and_nothing_else(prefix):
