@@ -30,7 +30,7 @@ class MIConfig(PruneConfig):
         estimator: ``histogram`` (plug-in over ``bins`` x ``bins`` cells, Miller-Madow corrected) or ``renyi``
             (the paper's matrix-based entropies of order 2).
         metric: how a neuron's column of the down projection is measured for its importance: ``norm``, or
-            ``fisher``, by how much the model's predictions feel it (one backward pass over 4,096 tokens, see
+            ``fisher``, by how much the model's predictions feel it (one backward pass over 8,192 tokens, see
             :func:`pruning_ext.pruners.sensitivity.column_sensitivity`).
         compensation: ``ridge`` refits the down projection to the dense block's output, see
             :func:`pruning_ext.pruners.compensation.refit_down_projection`; ``none`` leaves it as it is.
@@ -57,7 +57,7 @@ class MIConfig(PruneConfig):
     estimator: str = "histogram"
     metric: str = "norm"
     compensation: str = "ridge"
-    ridge: float = 1e-2
+    ridge: float = 0.1
     bins: int = 16
     strategy: str = "quantile"
     max_tokens: int | None = None

@@ -21,7 +21,7 @@ from pruning_ext.pruners.calibration import Batch, count_tokens
 from pruning_ext.pruners.ffn import FFNBlock
 from pruning_ext.pruners.statistics import evaluating, run_forward
 
-TOKENS = 4096
+TOKENS = 8192
 """Gradients are taken on the first batches that have this many tokens together."""
 
 
