@@ -9,7 +9,7 @@ import pytest
 from benchmarks.instructions import __main__ as guard
 
 RECORD = json.loads(guard.RECORD.read_text())
-# Two functions of ours, one of them instantiated twice, and one of the C library; calls are their callee's cost.
+# Two functions of ours, one of them instantiated twice, and one of the C library; a call costs its callee.
 DUMP = """\
 desc: Trigger: Client Request: kde.exact
 positions: line
