@@ -18,15 +18,21 @@ from pruning_ext.ops._native import has_kernel
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
+@pytest.fixture(scope="session")
+def probe_op() -> str:
+    """An op of the family under test, whose kernel tells whether the family is there; others override it."""
+    return "ken_mask"
+
+
 @pytest.fixture(params=["cpu", "cuda"])
-def device(request: pytest.FixtureRequest) -> torch.device:
+def device(request: pytest.FixtureRequest, probe_op: str) -> torch.device:
     """Each device once. Without a GPU the CUDA half is skipped, or fails under PRUNING_EXT_REQUIRE_CUDA=1."""
     if request.param == "cuda":
         missing = None
         if not torch.cuda.is_available():
             missing = "no CUDA device"
-        elif not has_kernel("ken_mask", "cuda"):
-            missing = "pruning_ext was built without CUDA kernels"
+        elif not has_kernel(probe_op, "cuda"):
+            missing = f"pruning_ext was built without the CUDA kernel of {probe_op}"
         if missing and os.environ.get("PRUNING_EXT_REQUIRE_CUDA") == "1":
             pytest.fail(f"PRUNING_EXT_REQUIRE_CUDA=1, but {missing}")
         if missing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import numpy as np
@@ -10,23 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from pruning_ext.ops._native import has_kernel
 
-
-@pytest.fixture(params=["cpu", "cuda"])
-def device(request: pytest.FixtureRequest) -> torch.device:
-    """Each device once. Without a GPU the CUDA half is skipped, or fails under PRUNING_EXT_REQUIRE_CUDA=1."""
-    if request.param == "cuda":
-        missing = None
-        if not torch.cuda.is_available():
-            missing = "no CUDA device"
-        elif not has_kernel("mutual_information", "cuda"):
-            missing = "pruning_ext was built without CUDA kernels for mutual information"
-        if missing and os.environ.get("PRUNING_EXT_REQUIRE_CUDA") == "1":
-            pytest.fail(f"PRUNING_EXT_REQUIRE_CUDA=1, but {missing}")
-        if missing:
-            pytest.skip(missing)
-    return torch.device(request.param)
+@pytest.fixture(scope="session")
+def probe_op() -> str:
+    """The op whose kernel tells whether this family has any."""
+    return "mutual_information"
 
 
 @pytest.fixture(scope="session")
