@@ -1,1 +1,1 @@
-"""Benchmarks on pytest-benchmark, and the scripts that compare providers for the record."""
+"""The suite (pruning_ext.bench) on pytest-benchmark, recorded results, and the scripts that make them."""

@@ -1,12 +1,12 @@
-"""``python -m benchmarks.compare FAMILY``: time its providers interleaved, print ratios, write JSON.
+"""``python -m benchmarks.compare FAMILY...``: a recorded run, ``results/<family>-<machine>.json`` for each.
 
-Run it on a quiet machine. The file it writes, ``benchmarks/results/<family>-<machine>.json``, is committed.
+Run it on a quiet machine and commit what it writes. The families are those of ``pruning-ext bench --full``,
+and ``scaling`` (its curves) and ``model`` (KEN over a whole model, each run in a process of its own).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import statistics
 import sys
 from pathlib import Path
@@ -15,71 +15,52 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks import model_ken
-from benchmarks.harness import Measurement, document, machine_slug, measure
+from pruning_ext.bench import report, scaling
+from pruning_ext.bench.environment import document, machine_slug
+from pruning_ext.bench.families import FAMILIES
+from pruning_ext.bench.harness import Measurement
+from pruning_ext.bench.provider import Request, devices_present, lower_instruction_sets, thread_counts
+from pruning_ext.bench.run import run
 from pruning_ext.files import write_json
 
-# A family is a module with ``subjects(smoke=...)`` and ``OURS``, the provider that ratios are taken against.
-FAMILIES = {
-    "kde": "benchmarks.kde_cases",
-    "ken": "benchmarks.ken_cases",
-    "mi": "benchmarks.mi_cases",
-}
 RESULTS = Path(__file__).parent / "results"
+ROUNDS = {"model": 3, "scaling": 3}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 when every result was right."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
-    parser.add_argument("family", choices=[*FAMILIES, "model"])
-    parser.add_argument("--rounds", type=int, default=9, help="repetitions (default: %(default)s)")
+    parser.add_argument("families", nargs="+", choices=[*FAMILIES, "scaling", "model"], metavar="FAMILY")
+    parser.add_argument("--rounds", type=int, help="repetitions (default: 9; model and scaling 3)")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, to see that everything runs")
     parser.add_argument("--machine", default=machine_slug(), help="name in the file (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON (default: %(default)s)")
     chosen = parser.parse_args(arguments)
-    if chosen.rounds < 1:
+    if chosen.rounds is not None and chosen.rounds < 1:
         parser.error(f"--rounds must be at least 1, got {chosen.rounds}")
-    settings = {"rounds": chosen.rounds, "smoke": chosen.smoke}
-    if chosen.family == "model":
-        results = _model_runs(chosen.rounds, chosen.smoke)
-        contents = document("model", [], **settings) | {"measurements": results}
-        text = _model_table(results)
-    else:
-        family = importlib.import_module(FAMILIES[chosen.family])
-        measurements = measure(list(family.subjects(smoke=chosen.smoke)), chosen.rounds)
-        contents = document(chosen.family, measurements, **settings)
-        text = _ratio_table(measurements, family.OURS)
-    path = chosen.out / f"{chosen.family}-{chosen.machine}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, contents)
-    print(f"{text}\n\n{path}")
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    for family in chosen.families:
+        contents, text = _measured(family, chosen.rounds or ROUNDS.get(family, 9), chosen.smoke)
+        path = chosen.out / f"{family}-{chosen.machine}.json"
+        write_json(path, contents)
+        print(f"{text}\n\n{path}\n")
     return 0
 
 
-def _ratio_table(measurements: list[Measurement], ours: str) -> str:
-    """Per case and threads: time, ratio to ours, error, memory; then how ours scales with threads."""
-    own = {(m.case, m.threads): m.ms_per_row for m in measurements if m.provider == ours}
-    rows = [("case", "provider", "threads", "rows", "ms/row", "x ours", "error", "MB")]
-    for m in measurements:
-        ratio = f"{m.ms_per_row / own[m.case, m.threads]:.2f}"
-        memory = "-" if m.peak_memory_bytes is None else f"{m.peak_memory_bytes / 1e6:.1f}"
-        time, error = f"{m.ms_per_row:.5f}", f"{m.error:.1e}"
-        rows.append((m.case, m.provider, str(m.threads), str(m.rows), time, ratio, error, memory))
-    scaling = [
-        f"{case}: 2 threads are {own[case, 1] / own[case, 2]:.2f} times as fast as 1 ({ours})"
-        for case in dict.fromkeys(m.case for m in measurements)
-        if (case, 2) in own
-    ]
-    return "\n".join([_aligned(rows, left=2), *scaling])
-
-
-def _aligned(rows: list[tuple[str, ...]], left: int = 0) -> str:
-    """Columns of equal width: the first ``left`` aligned left, the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [f"{text:{'<' if i < left else '>'}{widths[i]}}" for i, text in enumerate(row)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+def _measured(family: str, rounds: int, smoke: bool) -> tuple[dict[str, Any], str]:
+    """The results file, and its table."""
+    if family == "scaling":
+        contents = scaling.run("smoke" if smoke else "full", rounds=rounds)
+        return contents, scaling.table(contents)
+    if family == "model":
+        results = _model_runs(rounds, smoke)
+        contents = document("model", [], rounds=rounds, smoke=smoke) | {"measurements": results}
+        return contents, _model_table(results)
+    threads, sets = thread_counts(), lower_instruction_sets()
+    request = Request("smoke" if smoke else "full", threads, devices_present(), sets)
+    found: list[Measurement] = []
+    contents = run([family], request, rounds=rounds, each=lambda _, measured: found.extend(measured))
+    return contents, report.tables(found)
 
 
 def _model_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
@@ -102,11 +83,11 @@ def _model_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
 
 
 def _model_table(results: list[dict[str, Any]]) -> str:
-    rows = [("in place", "threads", "seconds", "peak / two models")]
-    for run in results:
-        peak = f"{run['peak_over_models']:.3f}"
-        rows.append((str(run["inplace"]), str(run["threads"]), f"{run['seconds']:.3f}", peak))
-    return _aligned(rows)
+    rows: list[tuple[str, ...]] = [("in place", "threads", "seconds", "peak / two models")]
+    for found in results:
+        peak = f"{found['peak_over_models']:.3f}"
+        rows.append((str(found["inplace"]), str(found["threads"]), f"{found['seconds']:.3f}", peak))
+    return "\n".join(report.aligned(rows))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.harness import Subject, environment, peak_memory, verify
+from pruning_ext.bench.environment import environment
+from pruning_ext.bench.harness import Subject, verify
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,21 +26,26 @@ def timed(benchmark: Any) -> Iterator[Callable[[Subject], None]]:
     before = torch.get_num_threads()
 
     def run(subject: Subject) -> None:
-        check = verify(subject)  # sets the threads, too
+        check = verify(subject)
         benchmark.group = f"{subject.family} {subject.case}, threads={subject.threads}"
-        memory = peak_memory(subject.run)
-        benchmark.pedantic(subject.run, rounds=7, warmup_rounds=1)
-        seconds = benchmark.stats.stats.median if benchmark.stats else float("nan")
+        memory = subject.job.memory(subject.threads)
+        loops = max(1, round(0.05 / max(subject.job.seconds(subject.threads, 1), 1e-6)))
+        benchmark.pedantic(subject.job.seconds, (subject.threads, loops), rounds=7, warmup_rounds=1)
+        seconds = benchmark.stats.stats.median / loops if benchmark.stats else float("nan")
         benchmark.extra_info |= {
             "provider": subject.provider,
             "threads": subject.threads,
+            "device": subject.device,
             "rows": subject.rows,
             "ms_per_row": 1e3 * seconds / subject.rows,
             "pairs_per_second": subject.pairs / seconds,
+            "unit": subject.unit,
             "peak_memory_bytes": memory,
             "error": check.error,
             "error_limit": check.limit,
             "checked_rows": check.rows,
+            "calls_per_round": loops,
+            **subject.parameters,
             **check.notes,
         }
 

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertModel
 
-from benchmarks.harness import WrongResult, memory_status
 from pruning_ext import KENConfig, ken_mask, prune
+from pruning_ext.bench.harness import WrongResult
+from pruning_ext.bench.memory import memory_status
 
 SMALL = {
     "hidden_size": 64,

@@ -28,7 +28,7 @@ target_compile_options(pruning_ext_core PRIVATE -ffp-contract=off)
 pruning_ext_own(pruning_ext_core)
 
 # Kernel files, compiled once for each instruction set (csrc/common/cpu_isa.h).
-set(PRUNING_EXT_KERNEL_FILES csrc/kde/kde_kernels.cpp csrc/mi/count_kernels.cpp)
+set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/kde/kde_kernels.cpp csrc/mi/count_kernels.cpp)
 set(PRUNING_EXT_ISAS baseline)
 set(PRUNING_EXT_FLAGS_baseline "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

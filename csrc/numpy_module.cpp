@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/cpu_isa.h"
+#include "common/probe_kernels.h"
 #include "common/threads.h"
 #include "kde/kde.h"
 #include "ken/ken.h"
@@ -292,6 +293,22 @@ Doubles mutual_information_sum(const Bytes& codes_x, const MaybeBytes& codes_y, 
   return sums;
 }
 
+// Runs a probe `repeats` times on this thread; how many elementary steps that were, for the caller to time.
+std::int64_t probe_steps(const std::string& name, std::int64_t repeats) {
+  const probe::Kernels& kernels = probe::active_kernels();
+  constexpr std::size_t words = 1024;  // two of them in the first cache
+  const std::vector<std::uint64_t> a(words, 0x5555aaaa3333ccccu), b(words, 0x0ff0f00f0f0ff0f0u);
+  check(name == "and_popcount" || name == "carry_save", "no probe is called " + name);
+  check(repeats >= 0, "repeats must not be negative, is " + std::to_string(repeats));
+  py::gil_scoped_release release;
+  if (name == "and_popcount") {
+    kernels.and_popcount(a.data(), b.data(), words, repeats);
+    return repeats * std::int64_t{words} * 64;
+  }
+  kernels.carry_save(a[0], repeats);
+  return repeats * kernels.additions_per_repeat;
+}
+
 }  // namespace
 }  // namespace pruning_ext
 
@@ -314,4 +331,6 @@ PYBIND11_MODULE(_core, module) {
   module.def("mutual_information", &mutual_information);
   module.def("mutual_information_topk", &mutual_information_topk);
   module.def("mutual_information_sum", &mutual_information_sum);
+  module.def("probe_steps", &probe_steps, arg("name"), arg("repeats"),
+             "Runs `and_popcount` or `carry_save` for pruning_ext.bench; the number of bits it went through.");
 }

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 from pruning_ext import __version__
-from pruning_ext.cli import apply, info, ken, mi, plan
+from pruning_ext.cli import apply, bench, info, ken, mi, plan
 from pruning_ext.cli.common import UsageError, add_common_options, add_output_options
 from pruning_ext.pruners import Plan
 
@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         plan.add_arguments(added)
         added.set_defaults(run=plan.run, make_plan=method.make_plan)
     info.add_arguments(_add_command(commands, "info", info.HELP, info.DESCRIPTION))
+    bench.add_arguments(_add_command(commands, "bench", bench.HELP, bench.DESCRIPTION))
     return parser
 
 
@@ -102,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as done:  # argparse has printed the help or what is wrong
         return done.code if isinstance(done.code, int) else USAGE
     try:
-        args.run(args)
+        code = args.run(args)  # a command that can say no returns its exit code
     except UsageError as error:
         return _fail(error, USAGE, args.debug)
     except KeyboardInterrupt:
@@ -110,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:
         return _fail(error, ERROR, args.debug)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _fail(error: Exception, code: int, debug: bool) -> int:

@@ -9,7 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.baselines.published_ken import published_ken_mask, published_ken_row, vectorised_ken_row
+from pruning_ext.bench.baselines.published_ken import (
+    published_ken_mask,
+    published_ken_row,
+    vectorised_ken_row,
+)
 from pruning_ext.ops import ken_mask
 
 Make = Callable[[np.random.Generator, int], np.ndarray]

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
-from benchmarks.baselines.published_ken import published_ken_mask
 from pruning_ext import KENConfig, load_delta, prune, save_delta
+from pruning_ext.bench.baselines.published_ken import published_ken_mask
 from pruning_ext.ops import ken_mask
 
 pytestmark = pytest.mark.real

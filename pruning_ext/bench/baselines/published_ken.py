@@ -1,6 +1,6 @@
 """KEN's row selection as published (Mastromattei & Zanzotto 2024), restated from its six steps.
 
-It shares no code with :mod:`pruning_ext`: the tests' authority, and the benchmarks' baseline. Like the
+It shares no code with the ops: the tests' authority, and the benchmarks' baseline. Like the
 published code it is scikit-learn's ``KernelDensity`` and Python loops, one row at a time, grid and
 distances in float64. It is kinder in one point: it sorts the rounded densities instead of walking
 through all integers up to the largest, which takes the published code 1.6 s per row at a standard

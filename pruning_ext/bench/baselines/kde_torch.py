@@ -1,7 +1,7 @@
 """Gaussian KDE of many rows in plain PyTorch, as well as a competent user would write it.
 
-All take ``samples [R, N]``, ``points [R, K]`` and ``bandwidth [R]``, float32 on the CPU, and give the density
-``[R, K]``.
+All take ``samples [R, N]``, ``points [R, K]`` and ``bandwidth [R]``, float32, and give the density
+``[R, K]``; on a CUDA device, too.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def binned_rfft(samples: Tensor, points: Tensor, bandwidth: Tensor, *, bins: int
     cell = place.floor()
     upper = place - cell
     index = cell.long()
-    counts = torch.zeros(len(samples), bins + 1)
+    counts = torch.zeros(len(samples), bins + 1, device=samples.device)
     counts.scatter_add_(1, index, 1 - upper).scatter_add_(1, index + 1, upper)
-    frequency = torch.arange(bins // 2 + 1) * (2 * math.pi / bins)
+    frequency = torch.arange(bins // 2 + 1, device=samples.device) * (2 * math.pi / bins)
     transfer = (-0.5 * (frequency * (h / step)).square()).exp() / (samples.shape[1] * step)
     density = torch.fft.irfft(torch.fft.rfft(counts[:, :bins]) * transfer, n=bins)
     place = (points - low) / step

@@ -1,6 +1,6 @@
 """Gaussian KDE of many rows by the libraries that have it for one: SciPy and scikit-learn, in float64.
 
-Arguments and result as in :mod:`benchmarks.baselines.kde_torch`.
+Arguments and result as in :mod:`~.kde_torch`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,109 @@
+"""Machine, versions and commit, without which a figure means nothing; and the layout of a results file."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import pruning_ext
+from pruning_ext import _core
+from pruning_ext.bench.floors import measured_rates
+from pruning_ext.bench.harness import Measurement
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "statsmodels",
+    "KDEpy",
+    "pykeops",
+    "cuml",
+    "transformers",
+)
+
+
+def environment() -> dict[str, Any]:
+    """Everything JSON-ready; ``commit`` is ``None`` where the package does not lie in its git checkout."""
+    commit, changes = _commit()
+    return {
+        **machine(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": _versions(),
+        "commit": commit,
+        "uncommitted_changes": changes,
+        "load_average": os.getloadavg()[0],
+        "devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What must be equal for two files' times to be comparable."""
+    return {"processor": processor(), "cores": os.cpu_count(), "instruction_set": _core.isa()}
+
+
+def document(family: str, measurements: Sequence[Measurement], **settings: Any) -> dict[str, Any]:
+    """A results file: the environment, how it was measured, the floors, and one entry per measurement."""
+    return {
+        "family": family,
+        "environment": environment(),
+        "settings": settings,
+        "rates": measured_rates(),
+        "measurements": [asdict(measurement) for measurement in measurements],
+    }
+
+
+def processor() -> str:
+    """The processor's name as the kernel tells it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = re.search(r"model name\s*: (.+)", text)
+    return named[1].strip() if named else platform.machine()
+
+
+def machine_slug() -> str:
+    """A file-name part such as ``amd-epyc-avx512-2-cores``."""
+    words = f"{processor()} {_core.isa()} {os.cpu_count()} cores"
+    return re.sub(r"[^a-z0-9]+", "-", words.lower().replace("(r)", "").replace("(tm)", "")).strip("-")
+
+
+def _versions() -> dict[str, str]:
+    found = {name: _version(name) for name in PACKAGES}
+    optional = {name: number for name, number in found.items() if number is not None}
+    return {"pruning_ext": pruning_ext.__version__, **optional}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> tuple[str | None, bool | None]:
+    root = Path(pruning_ext.__file__).resolve().parents[1]
+    try:  # an installed package may lie in somebody else's checkout
+        if _git(root, "rev-parse", "--show-toplevel") != str(root):
+            return None, None
+        commit = _git(root, "rev-parse", "HEAD")
+        return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
