@@ -31,8 +31,8 @@ $(BUILT): $(STAMP) $(NATIVE)
 environment: $(STAMP)  ## the virtual environment, without the package
 build: $(BUILT)  ## the package, in place
 
-ACTS ?= ken
-demo: build  ## prune a real model and print what it cost; ACTS="ken mi" for both methods
+ACTS ?= ken mi
+demo: build  ## prune real models and print what it cost; ACTS=ken or ACTS=mi for one method
 	PYTHONPATH=examples $(BIN)/python -m demo $(ACTS)
 
 test: build test-cpp  ## the whole suite: C++ under sanitizers, then Python
@@ -46,6 +46,10 @@ test-cpp: build  ## the torch-free core under AddressSanitizer and UndefinedBeha
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/sanitized --output-on-failure
 
 COUNTED := build/instructions
+ARGS ?=
+bench: build  ## time the kernels beside their alternatives, two minutes; ARGS="kde --full --json FILE" is handed on
+	$(BIN)/pruning-ext bench $(ARGS)
+
 bench-check: $(STAMP)  ## instructions of the hot kernels against the committed counts; RECORD=1 to record them
 	@command -v valgrind > /dev/null || { echo "bench-check counts with valgrind, which is not installed (Debian's package is valgrind)" >&2; exit 1; }
 	mkdir -p build

@@ -6,6 +6,7 @@ import bz2
 import csv
 import hashlib
 import io
+import json
 import math
 import os
 import random
@@ -23,9 +24,20 @@ import numpy as np
 import pytest
 import torch
 from demo import __main__ as command
-from demo import finetune, inputs, measure
+from demo import finetune, inputs, language, measure
+from demo import mi as act_two
 from scipy.special import log_softmax, rel_entr
-from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    BertConfig,
+    BertForSequenceClassification,
+    BertTokenizerFast,
+    PreTrainedTokenizerFast,
+)
+
+from pruning_ext import Plan, prune
+from tests.pruners.families import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -318,6 +330,74 @@ def test_pair_is_trained_once_for_a_recipe(cache: Path, monkeypatch: pytest.Monk
     assert first.finetuned.is_dir()
     assert finetune.pair(finetune.Recipe(seed=1)) != first
     assert [recipe.seed for recipe in trained] == [0, 1]
+
+
+@pytest.fixture
+def language_model(tmp_path: Path) -> tuple[Path, Any]:
+    """A tiny causal model in a folder, and its tokenizer of whole words."""
+    vocabulary = {word: i for i, word in enumerate(["<pad>", "<s>", "</s>", *(f"w{i}" for i in range(61))])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="<pad>", eos_token="</s>")
+    tiny("llama").save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    return tmp_path / "model", tokenizer
+
+
+def some_articles(count: int) -> list[str]:
+    draw = random.Random(2)
+    return [" ".join(f"w{draw.randrange(61)}" for _ in range(30)) for _ in range(count)]
+
+
+def test_token_blocks_are_the_articles_in_a_row(language_model: tuple[Path, Any]) -> None:
+    _, tokenizer = language_model
+    blocks = language.token_blocks(tokenizer, ["w0 w1 w2", "w3", "w4 w5"], 9, length=4)
+    assert blocks.tolist() == [[3, 4, 5, 2], [6, 2, 7, 8]]  # each closed by the end token, the rest cut off
+    with pytest.raises(ValueError, match="the articles have 2 tokens, fewer than 9"):
+        language.token_blocks(tokenizer, ["w3"], 9)
+
+
+def test_losses_are_those_of_the_next_tokens() -> None:
+    model = tiny("llama")
+    blocks = torch.randint(3, 64, (5, 12), generator=torch.Generator().manual_seed(0))
+    test = language.LanguageTest(blocks, batch_size=2)
+    losses = test.losses(model)
+    with torch.no_grad():
+        by_hand = [float(model(block[None], labels=block[None]).loss) for block in blocks]
+    np.testing.assert_allclose(losses, by_hand, rtol=1e-5)
+    estimate = test.perplexity(losses)
+    assert estimate.value == pytest.approx(math.exp(np.mean(by_hand)), rel=1e-5)
+    assert estimate.low < estimate.value < estimate.high
+    worse = test.ratio(losses + math.log(1.5), losses)  # paired: the same factor on every resample
+    assert [worse.value, worse.low, worse.high] == pytest.approx([1.5] * 3)
+
+
+def test_act_two_measures_what_it_wrote(
+    language_model: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, tokenizer = language_model
+    articles = some_articles(300)
+    monkeypatch.setattr(inputs, "smollm2_dir", lambda: source)
+    monkeypatch.setattr(inputs, "editorials", lambda: articles)
+    monkeypatch.setattr(act_two, "CALIBRATION_TOKENS", 1024)
+    monkeypatch.setattr(act_two, "TEST_TOKENS", 512)
+    printed = act_two.run(tmp_path / "out")
+    folder = tmp_path / "out" / "mi"
+    results = json.loads((folder / "results.json").read_text())
+    dense, pruned = results["rows"]
+    loaded = AutoModelForCausalLM.from_pretrained(folder / "smollm2-pruned").eval()
+    assert (dense["ffn_width"], pruned["ffn_width"], loaded.config.intermediate_size) == (24, 16, 16)
+    assert pruned["parameters"] == sum(p.numel() for p in loaded.parameters()) < dense["parameters"]
+    assert pruned["file_bytes"] == (folder / "smollm2-pruned" / "model.safetensors").stat().st_size
+    test = language.LanguageTest(language.token_blocks(tokenizer, articles[200:300], 512))
+    assert pruned["perplexity"]["value"] == pytest.approx(test.perplexity(test.losses(loaded)).value)
+    ratio = pruned["perplexity"]["value"] / dense["perplexity"]["value"]
+    assert pruned["perplexity_ratio"]["value"] == pytest.approx(ratio)
+    assert f"{ratio:.2f}x" in printed
+    assert all(row["forward_seconds"] > 0 for row in results["rows"])
+    same = prune(AutoModelForCausalLM.from_pretrained(source), Plan.load(folder / "plan.json")).model
+    assert all(torch.equal(value, same.state_dict()[name]) for name, value in loaded.state_dict().items())
+    assert act_two.run(tmp_path / "out")  # a second run takes the place of the first
 
 
 def test_acts_run_in_order_and_print(

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import pruning_ext
 from demo import inputs
-from demo.language import CALIBRATION, TEST, LanguageTest, token_blocks
+from demo.language import CALIBRATION, LENGTH, TEST, LanguageTest, token_blocks
 from demo.measure import table
 from pruning_ext import MIConfig, export, prune
 from pruning_ext.files import write_json
@@ -55,7 +55,7 @@ def run(out: Path) -> str:
 
     pruned = AutoModelForCausalLM.from_pretrained(written, dtype=torch.float32).eval()
     models = {"dense": dense, "pruned": pruned}
-    batch = read_batches(dense, token_blocks(tokenizer, articles[TEST], 1024))[0]
+    batch = read_batches(dense, test.batches[0][:1])[0]
     latency = dict(zip(models, forward_seconds(list(models.values()), batch), strict=True))
     losses = {
         name: test.losses(model, f"{name} perplexity", show_progress=True) for name, model in models.items()
@@ -120,7 +120,7 @@ def _text(rows: list[dict[str, Any]], seconds: float, written: Path) -> str:
         "file",
         "perplexity [95 %]",
         "against dense",
-        "1,024 tokens",
+        f"{LENGTH} tokens",
     )
     cells = [
         (
