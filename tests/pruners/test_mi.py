@@ -13,9 +13,12 @@ import transformers as tr
 
 from pruning_ext import plan, prune
 from pruning_ext.pruners import Calibration, MIConfig, Plan, export, load_pruned
+from pruning_ext.pruners.calibration import read_batches
 from pruning_ext.pruners.ffn import WIDTHS_KEY, FFNBlock, family_of, find_blocks
+from pruning_ext.pruners.mi import estimate_information
 from pruning_ext.pruners.selection import PAIRWISE, SELECTIONS
-from tests.pruners.families import ALL, CAUSAL, WIDTH, inputs, tiny
+from pruning_ext.pruners.statistics import Wanted, gather
+from tests.pruners.families import ALL, CAUSAL, ENCODER, WIDTH, inputs, tiny
 from tests.pruners.test_calibration import padded, sequences, texts, tokenizer
 
 SMALL = {"bins": 4, "round_to": 4}
@@ -122,6 +125,33 @@ def test_every_selection_and_estimator(selection: str, estimator: str) -> None:
     assert [x.details["removed"] for x in first.plan.layers] == [
         x.details["removed"] for x in second.plan.layers
     ]
+
+
+@pytest.mark.parametrize("kind", CAUSAL | ENCODER)
+def test_padding_does_not_change_the_scores(kind: str) -> None:
+    # float64, and no token twice: then no two values lie so near each other that roundoff could swap them
+    model = tiny(kind).double()
+    blocks = find_blocks(model)
+    settings = config(max_tokens=40)
+    together = padded()
+    mask = together["attention_mask"].bool()
+    together["input_ids"][mask] = (
+        3 + torch.randperm(61, generator=torch.Generator().manual_seed(0))[: mask.sum()]
+    )
+    alone = [
+        {"input_ids": ids[keep][None], "attention_mask": torch.ones(1, int(keep.sum()))}
+        for ids, keep in zip(together["input_ids"], mask, strict=True)
+    ]
+    found = [
+        gather(model, blocks, read_batches(model, form), Wanted(True, settings.tokens, settings.seed))
+        for form in (alone, [together])
+    ]
+    for one, other in zip(*found, strict=True):
+        assert one.tokens == other.tokens == mask.sum()
+        torch.testing.assert_close(other.square, one.square, rtol=1e-9, atol=0)
+        information = estimate_information(one.samples, settings)
+        assert information.count_nonzero() > len(information)
+        assert torch.equal(estimate_information(other.samples, settings), information)
 
 
 def test_padding_does_not_change_the_plan() -> None:
@@ -331,6 +361,8 @@ def test_missing_inputs_are_sentences() -> None:
         plan(model, config())
     with pytest.raises(ValueError, match="calibration is empty"):
         plan(model, config(), calibration=[])
+    with pytest.raises(ValueError, match="calibration is empty"):
+        plan(model, config(), calibration=Calibration(["", ""], tokenizer))
     with pytest.raises(ValueError, match="calibration has 1 token"):
         plan(model, config(), calibration=torch.tensor([[5]]))
     with pytest.raises(ValueError, match="pretrained is given"):
