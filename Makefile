@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet torch==$(TORCH)
 	$(BIN)/python -m pip install --quiet numpy pybind11 ninja "cmake>=3.25" "setuptools>=77" wheel
-	$(BIN)/python scripts/requirements.py test bench lint demo | $(BIN)/python -m pip install --quiet -r /dev/stdin
+	$(BIN)/python scripts/requirements.py test bench lint demo figures docs | $(BIN)/python -m pip install --quiet -r /dev/stdin
 	touch $@
 
 $(BUILT): $(STAMP) $(NATIVE)
@@ -60,6 +60,12 @@ bench-check: $(STAMP)  ## instructions of the hot kernels against the committed 
 
 check-cuda-load: build  ## the binaries under a CUDA build of torch (a download of gigabytes), with or without a GPU
 	scripts/check_cuda_load.sh $(TORCH_CUDA)
+
+figures: $(STAMP)  ## every figure again, from the committed results
+	$(BIN)/python -m benchmarks.figures
+
+docs: $(STAMP)  ## the site, into build/site; strict: a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'examples/*.cpp' 'benchmarks/*.cpp')
 lint: $(STAMP)  ## formatting, style and types
