@@ -7,13 +7,13 @@ import torch
 
 from pruning_ext import plan
 from pruning_ext.pruners import MIConfig
-from pruning_ext.pruners.calibration import Batch, read_batches
+from pruning_ext.pruners.calibration import Batch, count_tokens, read_batches
 from pruning_ext.pruners.ffn import find_blocks
 from pruning_ext.pruners.mi_layers import kept_of
-from pruning_ext.pruners.sensitivity import column_sensitivity
+from pruning_ext.pruners.sensitivity import _first, column_sensitivity
 from pruning_ext.pruners.statistics import Wanted, gather
-from tests.pruners.families import ALL, inputs, tiny
-from tests.pruners.test_calibration import padded
+from tests.pruners.families import ALL, ENCODER, inputs, tiny
+from tests.pruners.test_calibration import padded, sequences
 
 
 def test_sensitivity_is_the_curvature_of_the_divergence() -> None:
@@ -51,6 +51,39 @@ def test_every_family_has_sensitivities_and_is_left_as_it_was(kind: str) -> None
         assert one.max() > 0
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(not module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "roberta"])
+@pytest.mark.parametrize("tokens", [10**6, 30, 12, 1])
+def test_neither_padding_nor_batching_changes_it(
+    kind: str, tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind in ENCODER and tokens < 48:
+        tokens = 48  # a class is drawn for each sequence
+    model = tiny(kind).double()
+    blocks = find_blocks(model)
+    alone = [{"input_ids": ids[None], "attention_mask": torch.ones(1, len(ids))} for ids in sequences()]
+    monkeypatch.setattr("pruning_ext.pruners.sensitivity.TOKENS", tokens)
+    expected = column_sensitivity(model, blocks, read_batches(model, alone), seed=2)
+    for part in (10**6, 30, 1):
+        monkeypatch.setattr("pruning_ext.pruners.sensitivity.PART", part)
+        found = column_sensitivity(model, blocks, read_batches(model, [padded()]), seed=2)
+        for one, other in zip(expected, found, strict=True):
+            torch.testing.assert_close(other, one, rtol=1e-6, atol=1e-9)
+
+
+def test_only_the_first_sequences_are_used_and_no_part_is_longer_than_stated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches = read_batches(tiny("llama"), [padded(), inputs("llama")])  # 48 tokens each
+    monkeypatch.setattr("pruning_ext.pruners.sensitivity.PART", 30)
+    for tokens, expected in ((1, 12), (12, 12), (13, 17), (48, 48), (49, 60), (1000, 96)):
+        monkeypatch.setattr("pruning_ext.pruners.sensitivity.TOKENS", tokens)
+        parts = list(_first(batches))
+        assert count_tokens(parts) == expected
+        assert all(part.inputs["input_ids"].numel() <= 30 for part in parts)
+    shared = Batch({"input_ids": torch.ones(4, 6).long(), "position_ids": torch.arange(6)[None]}, None)
+    assert next(_first([shared])).inputs["input_ids"].shape == (4, 6)  # cannot be cut: goes whole
 
 
 def test_models_without_a_head_and_frozen_ones_work() -> None:
