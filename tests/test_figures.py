@@ -1,4 +1,4 @@
-"""The figures are what `make figures` makes of the committed results, byte for byte; of nothing comes nothing."""
+"""Figures are what `make figures` makes of the committed results, byte for byte; of none comes none."""
 
 # ruff: noqa: E402  (without the pinned matplotlib nothing of this file can be imported)
 
