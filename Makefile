@@ -68,11 +68,12 @@ docs: $(STAMP)  ## the site, into build/site; strict: a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'examples/*.cpp' 'benchmarks/*.cpp')
-lint: $(STAMP)  ## formatting, style and types
+lint: $(STAMP)  ## formatting, style, types, and the site without a warning
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
 	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 format: $(STAMP)  ## rewrite the sources as lint wants them
 	$(BIN)/ruff check --fix .

@@ -49,9 +49,11 @@ def save_delta(
     tensors are written once.
 
     Args:
-        model: the pruned model. base: the model it builds on, of the same class or its backbone, in the
-        same dtype. directory: created in one step; nothing is left of it if writing fails. config: how the
-        model was pruned, for the record; by default what :func:`pruning_ext.prune` left on it.
+        model: the pruned model.
+        base: the model it builds on, of the same class or its backbone, in the same dtype.
+        directory: created in one step; nothing is left of it if writing fails.
+        config: how the model was pruned, for the record; by default what :func:`pruning_ext.prune` left on
+            it.
         overwrite: replace ``directory`` if it exists and is not empty.
         files: further files to copy into it, such as a tokenizer.
         show_progress: draw a progress bar on stderr.
