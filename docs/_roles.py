@@ -1,4 +1,4 @@
-"""Reads the docstrings' Sphinx roles as code: ``:class:`~a.b.C``` becomes ```C```."""
+"""Reads what docstrings have of Sphinx: ``:class:`~a.b.C``` as code, ``.. math::`` as a block of TeX."""
 
 import re
 from typing import Any
@@ -6,6 +6,13 @@ from typing import Any
 import griffe
 
 ROLE = re.compile(r":[a-z]+:`(~?)([^`]+)`")
+
+MATH = re.compile(r"^\.\. math::\n*((?:[ \t]+\S.*\n?)+| .+\n?)", re.MULTILINE)
+
+
+def _block(match: re.Match[str]) -> str:
+    lines = [line.strip() for line in match[1].strip().splitlines()]
+    return "\n".join(["```tex", *lines, "```", ""])
 
 
 def _code(match: re.Match[str]) -> str:
@@ -17,4 +24,4 @@ class Roles(griffe.Extension):
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring is not None:
-            obj.docstring.value = ROLE.sub(_code, obj.docstring.value)
+            obj.docstring.value = ROLE.sub(_code, MATH.sub(_block, obj.docstring.value))
