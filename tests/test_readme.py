@@ -1,6 +1,6 @@
 """What README and docs show is run: Python blocks in order, file by file; C++ compiles; links hold.
 
-Blocks that prune find `fine_tuned` and `base` (two tiny BERTs), `model` (a tiny Llama) and `batches` (token ids)
+Blocks that prune find `fine_tuned` and `base` (tiny BERTs), `model` (a tiny Llama) and `batches` (token ids)
 in place of real models; everything else they make themselves.
 """
 
