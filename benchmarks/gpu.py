@@ -1,90 +1,185 @@
-"""KDE and KEN on a GPU: every result is checked first, then timed by events, the medians written as JSON.
+"""This package on a GPU beside what a user would write in torch; every result is checked before it is timed.
 
-Usage: ``python benchmarks/gpu.py OUT.json``
+``python -m benchmarks.gpu OUT.json [kde] [ken] [mi] [pruners] --floors FLOORS.json``: all parts by default,
+each within ten minutes. ``FLOORS.json`` is what ``benchmarks/floors.cu`` prints. Providers of a case take
+turns, and medians of their times count; a provider that is too slow for the whole case gets fewer rows or
+columns, and the entry says how many. ``--smoke --device cpu`` runs everything at tiny sizes, to see that it
+runs.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import platform
 import statistics
+import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from pruning_ext.ops import gaussian_kde, ken_mask
+from pruning_ext import __version__
+from pruning_ext.files import write_json
 
-OPS = torch.ops.pruning_ext
-
-
-def median_ms(run: Callable[[], object], repeats: int = 20) -> float:
-    for _ in range(3):
-        run()
-    times = []
-    for _ in range(repeats):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        run()
-        end.record()
-        end.synchronize()
-        times.append(begin.elapsed_time(end))
-    return statistics.median(times)
+PARTS = ("kde", "ken", "mi", "pruners")
+MOST_SECONDS = 20.0  # of one provider's repetitions
 
 
-@torch.compile
-def broadcast(samples: torch.Tensor, points: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
-    z = (points[:, :, None] - samples[:, None, :]) / h[:, None, None]
-    return torch.exp(-z.square() / 2).sum(2) / (h[:, None] * samples.shape[1] * (2 * torch.pi) ** 0.5)
+@dataclass(frozen=True)
+class Subject:
+    """One provider on one case.
+
+    Attributes:
+        case, provider: where it stands in the table.
+        units: what one call computes, counted in ``unit`` (rows, pair-samples, ...).
+        run: the call.
+        check: the error of its result; raises or is above ``limit`` where it is wrong.
+        floor: seconds that the hardware needs for one call at least, as measured; ``None``: not known.
+        notes: what else to write down, sizes above all.
+    """
+
+    case: str
+    provider: str
+    units: float
+    unit: str
+    run: Callable[[], Any]
+    check: Callable[[Any], float]
+    limit: float
+    floor: float | None
+    notes: dict[str, Any]
 
 
-def kde_case(rows: int, n: int, k: int) -> dict[str, object]:
-    samples, points = torch.randn(rows, n, device="cuda"), torch.randn(rows, k, device="cuda")
-    h = torch.full((rows,), 0.3, dtype=torch.float64, device="cuda")
-    truth = gaussian_kde(samples[:4].cpu(), points[:4].cpu(), h[:4].cpu(), rtol=0.0)
-    result: dict[str, object] = {"case": "kde", "rows": rows, "n": n, "k": k}
-    for name, method in (("direct", 1), ("direct_fast", 2), ("lattice", 3)):
-        found = OPS._gaussian_kde_by(samples, points, h, None, False, False, None, method)[:4].cpu()
-        error = float(((found - truth).abs() / truth.clamp_min(1e-12 * truth.max())).max())
-        assert error < 1.1e-5, (name, error)
-
-        def run(method: int = method) -> object:
-            return OPS._gaussian_kde_by(samples, points, h, None, False, False, None, method)
-
-        result[name] = {"ms": median_ms(run), "error": error}
-    h32 = h.float()
-    result["torch_compile"] = {"ms": median_ms(lambda: broadcast(samples, points, h32), 5)}
-    return result
+class Wrong(AssertionError):
+    """A result that is further from the truth than it may be: it is not timed."""
 
 
-def ken_case(rows: int, n: int, k: int) -> dict[str, object]:
-    weight = 0.02 * torch.randn(rows, n, device="cuda")
-    assert torch.equal(ken_mask(weight[:64], k).cpu(), ken_mask(weight[:64].cpu(), k))
-    result: dict[str, object] = {"case": "ken", "rows": rows, "n": n, "k": k}
-    for name, matching in (("one_by_one", 0), ("proposals", 1)):
-        repeats = 3 if matching == 0 else 20
+def seconds_of(call: Callable[[], Any], device: str) -> float:
+    """By events on the device's stream; on the CPU by the clock."""
+    if device == "cpu":
+        started = time.perf_counter()
+        call()
+        return time.perf_counter() - started
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begin.record()
+    call()
+    end.record()
+    end.synchronize()
+    return begin.elapsed_time(end) / 1e3
 
-        def run(matching: int = matching) -> object:
-            return OPS._ken_mask_by(weight, k, False, matching)
 
-        result[name] = {"ms": median_ms(run, repeats)}
-    return result
+def measured(subjects: list[Subject], device: str, rounds: int) -> Iterator[dict[str, Any]]:
+    """Check all, then time them by turns; one that takes long has fewer rounds."""
+    entries, times, turns = [], [], []
+    for subject in subjects:
+        entry: dict[str, Any] = {"case": subject.case, "provider": subject.provider, **subject.notes}
+        if device != "cpu":
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+        found = subject.run()
+        entry["error"] = subject.check(found)
+        del found
+        if not entry["error"] <= subject.limit:
+            raise Wrong(
+                f"{subject.provider} on {subject.case}: error {entry['error']:.3g} > {subject.limit:.3g}"
+            )
+        if device != "cpu":
+            entry["peak_memory_bytes"] = torch.cuda.max_memory_allocated() - before
+        once = seconds_of(subject.run, device)  # warm by now
+        entries.append(entry)
+        times.append([once])
+        turns.append(max(1, min(rounds, int(MOST_SECONDS / once))))
+    for turn in range(rounds):
+        for subject, mine, most in zip(subjects, times, turns, strict=True):
+            if turn < most:
+                mine.append(seconds_of(subject.run, device))
+    for subject, entry, mine in zip(subjects, entries, times, strict=True):
+        median = statistics.median(mine[1:])
+        entry |= {"seconds": median, "seconds_range": [min(mine[1:]), max(mine[1:])], "rounds": len(mine) - 1}
+        entry[f"{subject.unit}_per_second"] = subject.units / median
+        if subject.floor is not None:
+            entry |= {"floor_seconds": subject.floor, "share_of_floor": subject.floor / median}
+        yield entry
 
 
-def main() -> None:
-    torch.manual_seed(0)
-    cases = [kde_case(1024, 768, 384), kde_case(256, 4096, 2048), kde_case(1, 1_000_000, 1024)]
-    cases += [ken_case(4096, 768, 384), ken_case(4096, 4096, 2048), ken_case(512, 11008, 5504)]
-    device = torch.cuda.get_device_properties(0)
-    report = {
-        "device": device.name,
-        "multiprocessors": device.multi_processor_count,
+def table(entries: list[dict[str, Any]]) -> str:
+    """Per case: time, rate relative to the case's first provider (ours), share of the floor, error."""
+    lines, first = [], {}
+    for entry in entries:
+        rate = next(value for name, value in entry.items() if name.endswith("_per_second"))
+        ours = first.setdefault(entry["case"], rate)
+        share = f"{entry['share_of_floor']:7.1%}" if "share_of_floor" in entry else "      -"
+        lines.append(
+            f"{entry['case']:<34} {entry['provider']:<30} {1e3 * entry['seconds']:>11.3f} ms  "
+            f"ours is {ours / rate:>8.2f} x as fast  floor {share}  error {entry['error']:.1e}"
+        )
+        if "split" in entry:
+            split = entry["split"]["split_seconds"].items()
+            lines.append("    seconds: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in split))
+    return "\n".join(lines)
+
+
+def environment(device: str) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "torch": torch.__version__,
-        "cases": cases,
+        "cuda": torch.version.cuda,
+        "python": platform.python_version(),
+        "pruning_ext": __version__,
+        "commit": _printed("git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"),
     }
-    with open(sys.argv[1], "w") as file:
-        json.dump(report, file, indent=1)
-    print(json.dumps(report, indent=1))
+    if device != "cpu":
+        properties = torch.cuda.get_device_properties(0)
+        found |= {"device": properties.name, "multiprocessors": properties.multi_processor_count}
+        found["driver"] = _printed("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    return found
+
+
+def _printed(*command: str) -> str | None:
+    """What a program says, or nothing where there is no such program."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("out", type=Path, help="the JSON to write, after every case")
+    parser.add_argument("parts", nargs="*", default=[], help=f"{', '.join(PARTS)} (default: all)")
+    parser.add_argument("--floors", type=Path, help="what benchmarks/floors.cu printed")
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes")
+    parser.add_argument("--rounds", type=int, default=9)
+    chosen = parser.parse_args(arguments)
+    for part in chosen.parts:
+        if part not in PARTS:
+            parser.error(f"no part is called {part!r}: there are {', '.join(PARTS)}")
+    from benchmarks import gpu_cases, gpu_models
+
+    torch.manual_seed(0)
+    floors = json.loads(chosen.floors.read_text()) if chosen.floors else {}
+    report: dict[str, Any] = {"environment": environment(chosen.device), "floors": floors, "measurements": []}
+    failed = 0
+    for part in chosen.parts or PARTS:
+        cases = gpu_models.cases if part == "pruners" else getattr(gpu_cases, f"{part}_cases")
+        for case in cases(chosen.device, chosen.smoke, floors):
+            try:
+                entries = list(measured(case, chosen.device, 2 if chosen.smoke else chosen.rounds))
+            except (RuntimeError, AssertionError) as error:  # the next case may still tell something
+                failed += 1
+                entries = []
+                failure = {"part": part, "case": case[0].case, "error": f"{type(error).__name__}: {error}"}
+                report.setdefault("failures", []).append(failure)
+                print(f"{part}, {case[0].case}: {failure['error']}", file=sys.stderr)
+            report["measurements"] += [{"part": part, **entry} for entry in entries]
+            write_json(chosen.out, report)
+            print(table(entries), flush=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
