@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -60,19 +61,20 @@ def _doubling(first: int, last: int, factor: int = 2) -> tuple[int, ...]:
 
 def _kde(name: str, *, n: int, k: int, rows: int, threads: int = 1) -> Subject:
     provider = next(p for p in kde.providers() if p.name == name)
-    share = dataclasses.replace(provider.settings, terms=math.inf, rows=rows)
+    share = dataclasses.replace(provider.settings, terms=sys.maxsize, rows=rows)
     return kde.subject(kde.Case(n, k, rows=rows), dataclasses.replace(provider, settings=share), threads)
 
 
 def _ken(name: str, *, n: int, k: int, rows: int, threads: int = 1) -> Subject:
     provider = next(p for p in ken.providers() if p.name == name)
-    return ken.subject(ken.Case(n, k, rows=rows), dataclasses.replace(provider, settings=math.inf), threads)
+    whole = dataclasses.replace(provider, settings=sys.maxsize)
+    return ken.subject(ken.Case(n, k, rows=rows), whole, threads)
 
 
 def _mi(name: str, *, neurons: int, tokens: int, bins: int, threads: int = 1) -> Subject:
     provider = next(p for p in mi.providers() if p.name == name)
     case = mi.Case(neurons, tokens, bins)
-    return mi.subject(case, dataclasses.replace(provider, settings=math.inf), threads)
+    return mi.subject(case, dataclasses.replace(provider, settings=mi.Share(math.inf)), threads)
 
 
 def curves(size: Literal["smoke", "full"]) -> list[Curve]:

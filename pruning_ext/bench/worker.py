@@ -102,9 +102,9 @@ def main(arguments: list[str]) -> None:
     os.dup2(2, 1)
     for line in sys.stdin:
         asked = json.loads(line)
-        key = tuple(asked["key"])
-        job, count = jobs[key], int(key[2])
         try:
+            key = tuple(asked["key"])
+            job, count = jobs[key], int(key[2])
             if asked["do"] == "check":
                 result: Any = dataclasses.asdict(job.check(count))
             elif asked["do"] == "seconds":

@@ -83,7 +83,10 @@ def run(args: argparse.Namespace) -> int:
     from pruning_ext.bench import plot  # torch is imported here, not for --help
 
     if args.plot is not None:
-        plot.require_matplotlib()
+        try:
+            plot.require_matplotlib()
+        except ModuleNotFoundError as error:
+            raise UsageError(f"--plot: {error}") from error
     return _run_scaling(args) if args.scaling else _run_families(args)
 
 

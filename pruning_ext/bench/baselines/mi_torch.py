@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 TILE = 64  # rows and columns of a tile of tables: the best of 16 to 256 for the one-hot product
+CELLS = 1 << 24  # of the tables of a tile at most
 
 
-def _tiles(count: int) -> Iterator[tuple[slice, slice]]:
-    for first in range(0, count, TILE):
-        for second in range(first, count, TILE):
-            yield slice(first, min(first + TILE, count)), slice(second, min(second + TILE, count))
+def _tiles(count: int, bins: int) -> Iterator[tuple[slice, slice]]:
+    size = min(TILE, max(1, math.isqrt(CELLS // bins**2)))
+    for first in range(0, count, size):
+        for second in range(first, count, size):
+            yield slice(first, min(first + size, count)), slice(second, min(second + size, count))
 
 
 def _information(tables: Tensor, samples: int) -> Tensor:
@@ -30,10 +32,10 @@ def _information(tables: Tensor, samples: int) -> Tensor:
     return (terms - margins) / samples + math.log(samples)
 
 
-def _from_tables(codes: Tensor, tables_of: Callable[[slice, slice], Tensor]) -> Tensor:
+def _from_tables(codes: Tensor, bins: int, tables_of: Callable[[slice, slice], Tensor]) -> Tensor:
     count, samples = codes.shape
     result = torch.empty(count, count, dtype=torch.float64, device=codes.device)
-    for rows, columns in _tiles(count):
+    for rows, columns in _tiles(count, bins):
         tile = _information(tables_of(rows, columns), samples)
         result[rows, columns] = tile
         result[columns, rows] = tile.T
@@ -59,7 +61,7 @@ def one_hot_matmul(codes: Tensor, bins: int, dtype: torch.dtype = torch.float32)
         counts = product(kept[rows.start], indicators(columns).T)
         return counts.view(rows.stop - rows.start, bins, -1, bins).transpose(1, 2)
 
-    return _from_tables(codes, tables)
+    return _from_tables(codes, bins, tables)
 
 
 def one_hot_matmul_int8(codes: Tensor, bins: int) -> Tensor:
@@ -80,7 +82,7 @@ def bincount(codes: Tensor, bins: int) -> Tensor:
         ]
         return torch.stack(counts).view(-1, width, bins, bins)
 
-    return _from_tables(codes, tables)
+    return _from_tables(codes, bins, tables)
 
 
 def scatter_add(codes: Tensor, bins: int) -> Tensor:
@@ -96,4 +98,4 @@ def scatter_add(codes: Tensor, bins: int) -> Tensor:
             table.scatter_add_(1, wide[columns] + row * bins, ones)
         return counts.unflatten(2, (bins, bins))
 
-    return _from_tables(codes, tables)
+    return _from_tables(codes, bins, tables)
