@@ -45,11 +45,11 @@ test-cpp: build  ## the torch-free core under AddressSanitizer and UndefinedBeha
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/sanitized
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/sanitized --output-on-failure
 
-COUNTED := build/instructions
 ARGS ?=
 bench: build  ## time the kernels beside their alternatives, two minutes; ARGS="kde --full --json FILE" is handed on
 	$(BIN)/pruning-ext bench $(ARGS)
 
+COUNTED := build/instructions
 bench-check: $(STAMP)  ## instructions of the hot kernels against the committed counts; RECORD=1 to record them
 	@command -v valgrind > /dev/null || { echo "bench-check counts with valgrind, which is not installed (Debian's package is valgrind)" >&2; exit 1; }
 	mkdir -p build
