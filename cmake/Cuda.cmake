@@ -34,8 +34,11 @@ add_library(pruning_ext_cuda OBJECT
   csrc/kde/kde_cuda.cu
   csrc/ken/ken_cuda.cu
   csrc/mi/discretize.cu
+  csrc/mi/pack_codes.cu
   csrc/mi/count_atomics.cu
   csrc/mi/count_planes.cu
+  csrc/mi/count_one_hot.cu
+  csrc/mi/count_slices.cu
   csrc/mi/mi_cuda.cu)
 target_include_directories(pruning_ext_cuda PRIVATE csrc)
 set_target_properties(pruning_ext_cuda PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF

@@ -26,6 +26,7 @@ struct CudaContext {
   FaultWord* fault = nullptr;      // device memory, all ones
   std::byte* workspace = nullptr;  // device memory, aligned to 256 bytes, as large as the launcher asked for
   int multiprocessors = 0;
+  int architecture = 90;           // 10 major + minor
   std::int64_t shared_memory = 0;  // the most bytes that a block may use
 };
 

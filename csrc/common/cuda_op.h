@@ -21,7 +21,10 @@ class CudaCall {
     void* stream = nullptr;
     TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(device_, &stream));
     context_.stream = static_cast<cudaStream_t>(stream);
-    int shared_memory = 0;
+    int shared_memory = 0, major = 0, minor = 0;
+    try_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device_));
+    try_cuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device_));
+    context_.architecture = 10 * major + minor;
     try_cuda(cudaDeviceGetAttribute(&context_.multiprocessors, cudaDevAttrMultiProcessorCount, device_));
     try_cuda(cudaDeviceGetAttribute(&shared_memory, cudaDevAttrMaxSharedMemoryPerBlockOptin, device_));
     context_.shared_memory = shared_memory;

@@ -1,139 +1,70 @@
 // 2. Counts as products of bits: with a plane of T bits for each bin of each row, the count of cell (a, b) is
 // popcount(plane_x[a] AND plane_y[b]), a matrix product that the binary tensor cores do 16 x 8 x 256 at a time
-// (mma.m16n8k256 .b1 .and.popc; native on sm_80 and sm_90, emulated by the compiler from sm_100 on). With 16 bins a row
-// of codes is one tile of 16 planes; 8 bins make two rows a tile, 32 bins a row two tiles. All bins are counted, so
-// that tables align with tiles: 16/15 squared of the work that leaving out the last one would cost.
+// (mma.m16n8k256 .b1 .and.popc; native on sm_80 and sm_90, a call into emulation from sm_100 on).
 //
 // Planes lie in memory as the fragments that a lane feeds to the instruction: [tiles][T / 256][32 lanes][4 words]. One
-// 16-byte load is a lane's share of A for 16 planes, and the same words are its share of B for two tiles of 8.
+// 16-byte load is a lane's share of A for 16 planes, and the same words are its share of B for two tiles of 8. They
+// take 2 bytes for each code (4 with more than 16 bins) and are built from packed codes, 32 samples a load, by
+// transposing bits: 32 operations for the slices of 32 codes, two for each plane of them. At 8192 x 65,536 codes of 16
+// bins that is 0.27 GB read and 1.1 GB written, 0.45 ms at 3 TB/s, with arithmetic for several times as much.
 //
-// A warp keeps 4 x 4 tiles (64 x 64 planes) in 128 registers and loads 4 KB for each 32 instructions; four warps of a
-// block are neighbours, so that the first-level cache serves half of that. Counts become information in registers and
-// never go to memory. Machine code for sm_90: the loop is 8 LDG.E.128 and 32 BMMA.168256.AND.POPC, 194 to 202
-// registers, two blocks to a multiprocessor. Staging the fragments by asynchronous copies is the next step to try.
-#include "common/block.cuh"
-#include "mi/pair_epilogue.cuh"
+// Counting takes 5.6e14 bit products there, 122 ms at 4.6e15 a second. A block's step is 24 fragments of 512 bytes from
+// the second-level cache for 256 instructions: 0.8 TB in all, which at 5.5 TB/s is 150 ms. So the cache is predicted to
+// be the limit, not the tensor cores; count_slices.cu trades that for arithmetic.
+#include "mi/bit_multiply.cuh"
+#include "mi/bit_slices.cuh"
+#include "mi/pair_tiles.cuh"
 
 namespace pruning_ext::mi {
 namespace {
 
-constexpr int kThreads = 128;
-constexpr int kTiles = 4;       // of 16 planes, to a side of a warp's share
-constexpr int kBlockTiles = 8;  // to a side of a block's
+constexpr int kBuildThreads = 128;
 
-__host__ __device__ constexpr int padded_bins(std::int64_t bins) { return bins <= 8 ? 8 : bins <= 16 ? 16 : 32; }
-__host__ __device__ constexpr std::int64_t steps_of(std::int64_t samples) { return (samples + 255) / 256; }
-std::int64_t tiles_of(std::int64_t rows, std::int64_t bins) {
-  const std::int64_t tiles = (rows * padded_bins(bins) + 15) / 16;
-  return (tiles + kBlockTiles - 1) / kBlockTiles * kBlockTiles;  // whole blocks, the rest zeros
-}
-
-struct alignas(16) Fragment {
-  std::uint32_t words[4];
-};
-
-// c += A AND B, popcount over 256 bits; a lane's share of each, as PTX lays them out.
-__device__ inline void multiply(int (&c)[4], const Fragment& a, std::uint32_t b0, std::uint32_t b1) {
-#if defined(__CUDA_ARCH__)
-  asm("mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.and.popc {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-      "{%0, %1, %2, %3};"
-      : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
-      : "r"(a.words[0]), "r"(a.words[1]), "r"(a.words[2]), "r"(a.words[3]), "r"(b0), "r"(b1));
-#elif defined(PRUNING_EXT_EMULATED)
-  emulation::mma_and_popc(c, a, b0, b1);
-#endif
-}
-
-// Word `word` of a plane: bit t says whether sample 32 word + t is in bin `bin` of row `row`.
-__device__ std::uint32_t plane_word(const Codes& codes, std::int64_t row, int bin, std::int64_t word) {
-  std::uint32_t bits = 0;
-  if (row >= codes.rows) return 0;
-  const std::int64_t first = word * 32, past = min(first + 32, codes.samples);
-  for (std::int64_t t = first; t < past; ++t) {
-    bits |= static_cast<std::uint32_t>(codes.data[row * codes.row_stride + t * codes.sample_stride] == bin)
-            << (t - first);
-  }
-  return bits;
-}
-
-// A warp for each fragment; blocks: tiles x steps.
+// A thread for four lanes of 8 of one step's fragment: samples [64 member, 64 member + 64) of the step, all planes.
+// Blocks: tiles x stretches of steps.
 template <int kBins>
-__global__ void __launch_bounds__(kThreads, 2) pack_kernel(Codes codes, Fragment* planes) {
-  const std::int64_t steps = steps_of(codes.samples), tile = blockIdx.x;
-  const unsigned group = lane_index() / 4, member = lane_index() % 4;
-  for (std::int64_t step = blockIdx.y * warp_count() + warp_index(); step < steps; step += gridDim.y * warp_count()) {
-    Fragment fragment;
+__global__ void __launch_bounds__(kBuildThreads, 4) build_kernel(PackedCodes packed, Fragment* planes) {
+  constexpr int kBits = packed_bits(kBins), kRows = kBins == 8 ? 2 : 1;  // rows to a tile
+  constexpr int kSlices = slices_of(kBits);
+  const std::int64_t steps = steps_of(packed.samples), tile = blockIdx.x;
+  const int member = static_cast<int>(threadIdx.x % 4);
+  for (std::int64_t step = (std::int64_t{blockIdx.y} * kBuildThreads + threadIdx.x) / 4; step < steps;
+       step += std::int64_t{gridDim.y} * (kBuildThreads / 4)) {
+    Chunk<kBits> slices[kRows][2];
+    std::uint32_t valid[2];
 #pragma unroll
-    for (int w = 0; w < 4; ++w) {
-      const std::int64_t plane = tile * 16 + group + 8 * (w % 2);
-      fragment.words[w] =
-          plane_word(codes, plane / kBins, static_cast<int>(plane % kBins), step * 8 + member + 4 * (w / 2));
-    }
-    planes[(tile * steps + step) * kWarp + lane_index()] = fragment;
-  }
-}
-
-// One copy of the formula, not one for each of the unrolled pairs.
-__device__ __noinline__ void store_outside(const PairJob& job, std::int64_t i, std::int64_t j, Margin joint) {
-  store_information(job, i, j, joint);
-}
-
-// The pair whose table has its corner in tiles (m, 2 n) of c; the tables of kBins <= 16 lie in registers [first, last)
-// of c[m][n] and its neighbours.
-template <int kBins>
-__device__ void finish_tiles(const PairJob& job, const int (&c)[kTiles][2 * kTiles][4], std::int64_t x_tile,
-                             std::int64_t y_tile) {
-  const std::int64_t partners = job.pairs.symmetric ? job.pairs.x.rows : job.pairs.y.rows;
-  // Tables to a tile's side, or tiles to a table's.
-  constexpr int kPerTile = kBins == 8 ? 2 : 1, kSpan = kBins == 32 ? 2 : 1;
+    for (int chunk = 0; chunk < 2; ++chunk) {
+      valid[chunk] = first_samples<kBits>(packed.samples - step * kStep - member * 64 - chunk * 32);
 #pragma unroll
-  for (int m = 0; m < kTiles; m += kSpan) {
-#pragma unroll
-    for (int n = 0; n < kTiles; n += kSpan) {
-#pragma unroll
-      for (int part = 0; part < kPerTile * kPerTile; ++part) {
-        const int upper = part / kPerTile, right = part % kPerTile;
-        long long sum = 0;
-        int occupied = 0;
-        const auto add = [&](int count) {
-          sum += job.terms[count];  // always there (mi_cuda.cu): a logarithm here would be unrolled 128 times
-          occupied += count != 0;
-        };
-#pragma unroll
-        for (int mm = 0; mm < kSpan; ++mm) {
-#pragma unroll
-          for (int nn = 0; nn < 2 * kSpan; ++nn) {
-#pragma unroll
-            for (int r = 0; r < 4; ++r) {
-              // Registers 0 and 1 are the upper eight planes of the tile, 2 and 3 the lower.
-              if (kBins == 8 && (r / 2 != upper || nn != right)) continue;
-              add(c[m + mm][2 * n + nn][r]);
-            }
-          }
-        }
-        const Margin joint{warp_reduce(sum, Add{}), warp_reduce(occupied, Add{})};
-        const std::int64_t i = (x_tile + m) * 16 / kBins + upper - job.first_row;
-        const std::int64_t j = (y_tile + n) * 16 / kBins + right;
-        if (lane_index() == 0 && i >= 0 && i < job.rows && j < partners && (!job.mirror || j >= i))
-          store_outside(job, i, j, joint);
+      for (int r = 0; r < kRows; ++r) {
+        const std::int64_t row = kBins == 32 ? tile / 2 : tile * kRows + r;
+        const Chunk<kBits>* const at = reinterpret_cast<const Chunk<kBits>*>(packed.words + row * packed.row_words);
+        slices[r][chunk] = transposed(at[(step * 4 + member) * 2 + chunk]);
       }
     }
+    const unsigned first_bin = kBins == 32 ? tile % 2 * 16 : 0;
+    Fragment* const lanes = planes + (tile * steps + step) * kWarp + member;
+#pragma unroll
+    for (unsigned group = 0; group < 8; ++group) {
+      Fragment fragment;
+#pragma unroll
+      for (int w = 0; w < 4; ++w) {
+        const int lower = w % 2, chunk = w / 2;
+        const unsigned bin = first_bin + group + (kRows == 1 ? 8 * lower : 0);
+        fragment.words[w] = plane_of<kSlices>(slices[kRows == 1 ? 0 : lower][chunk], bin) & valid[chunk];
+      }
+      lanes[group * 4] = fragment;
+    }
   }
 }
 
-// Blocks: tiles of y x tiles of x, kBlockTiles each. `first_tile` is the x tile of first_row.
 template <int kBins>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(kTileThreads, 1)
     planes_kernel(const __grid_constant__ PairJob job, std::int64_t first_tile, std::int64_t past_tile) {
   const std::int64_t steps = steps_of(job.pairs.x.samples);
-  const std::int64_t y_tile = std::int64_t{blockIdx.x} * kBlockTiles + warp_index() % 2 * kTiles;
-  for (std::int64_t block = first_tile + std::int64_t{blockIdx.y} * kBlockTiles; block < past_tile;
-       block += std::int64_t{gridDim.y} * kBlockTiles) {
-    if (job.mirror && blockIdx.x * std::int64_t{kBlockTiles} < block) continue;  // below the diagonal
-    const std::int64_t x_tile = block + warp_index() / 2 * kTiles;
+  const auto count = [&](TileCounts& c, std::int64_t x_tile, std::int64_t y_tile) {
     const Fragment* x = reinterpret_cast<const Fragment*>(job.x_planes) + x_tile * steps * kWarp + lane_index();
     const Fragment* y = reinterpret_cast<const Fragment*>(job.y_planes) + y_tile * steps * kWarp + lane_index();
-    int c[kTiles][2 * kTiles][4] = {};
 #pragma unroll 1
     for (std::int64_t step = 0; step < steps; ++step) {
       Fragment a[kTiles], b[kTiles];
@@ -144,45 +75,35 @@ __global__ void __launch_bounds__(kThreads, 2)
 #pragma unroll
       for (int m = 0; m < kTiles; ++m) {
 #pragma unroll
-        for (int n = 0; n < kTiles; ++n) {
-          multiply(c[m][2 * n], a[m], b[n].words[0], b[n].words[2]);
-          multiply(c[m][2 * n + 1], a[m], b[n].words[1], b[n].words[3]);
-        }
+        for (int n = 0; n < kTiles; ++n) multiply_bits(c[m][2 * n], c[m][2 * n + 1], a[m], b[n]);
       }
     }
-    finish_tiles<kBins>(job, c, x_tile, y_tile);
-  }
-}
-
-template <int kBins>
-cudaError_t launch_bins(const PairJob& job, const CudaContext& context) {
-  const std::int64_t y_tiles = tiles_of(job.pairs.partners().rows, job.pairs.bins);
-  const std::int64_t first = job.first_row * kBins / 16 / kBlockTiles * kBlockTiles;
-  const std::int64_t past = ((job.first_row + job.rows) * kBins + 15) / 16;
-  const dim3 blocks = blocks_for(y_tiles / kBlockTiles, (past - first + kBlockTiles - 1) / kBlockTiles);
-  return launch(planes_kernel<kBins>, blocks, kThreads, 0, context.stream, job, first, past);
+  };
+  for_each_tile<kBins>(job, first_tile, past_tile, 0, count);
 }
 
 }  // namespace
 
-std::int64_t plane_words(const Codes& codes, std::int64_t bins) {
-  return tiles_of(codes.rows, bins) * steps_of(codes.samples) * kWarp * 4;
+std::int64_t plane_words(std::int64_t rows, std::int64_t samples, std::int64_t bins) {
+  return tiles_of(rows, bins) * steps_of(samples) * kWarp * 4;
 }
 
-cudaError_t launch_pack(const Codes& codes, std::int64_t bins, std::uint32_t* planes, const CudaContext& context) {
-  const dim3 blocks = blocks_for(tiles_of(codes.rows, bins), (steps_of(codes.samples) + 3) / 4);
-  Fragment* const fragments = reinterpret_cast<Fragment*>(planes);
-  const auto kernel = padded_bins(bins) == 8    ? pack_kernel<8>
-                      : padded_bins(bins) == 16 ? pack_kernel<16>
-                                                : pack_kernel<32>;
-  return launch(kernel, blocks, kThreads, 0, context.stream, codes, fragments);
+cudaError_t launch_build_planes(const PackedCodes& packed, std::int64_t bins, std::uint32_t* planes,
+                                const CudaContext& context) {
+  constexpr int steps_at_once = kBuildThreads / 4;
+  const dim3 blocks =
+      blocks_for(tiles_of(packed.rows, bins), (steps_of(packed.samples) + steps_at_once - 1) / steps_at_once);
+  const auto kernel = padded_bins(bins) == 8    ? build_kernel<8>
+                      : padded_bins(bins) == 16 ? build_kernel<16>
+                                                : build_kernel<32>;
+  return launch(kernel, blocks, kBuildThreads, 0, context.stream, packed, reinterpret_cast<Fragment*>(planes));
 }
 
 cudaError_t launch_planes(const PairJob& job, const CudaContext& context) {
   switch (padded_bins(job.pairs.bins)) {
-    case 8: return launch_bins<8>(job, context);
-    case 16: return launch_bins<16>(job, context);
-    default: return launch_bins<32>(job, context);
+    case 8: return launch_tiles<8>(planes_kernel<8>, job, context);
+    case 16: return launch_tiles<16>(planes_kernel<16>, job, context);
+    default: return launch_tiles<32>(planes_kernel<32>, job, context);
   }
 }
 

@@ -2,13 +2,15 @@
 //
 // Edges: a block for each column of x [T, N] sorts it (block_sort.cuh), in shared memory up to T = 16,384 or so and in
 // float32, otherwise in global memory, a few columns at a time; one thread then picks the edges by bisection. Codes:
-// tiles of 32 samples x 32 columns, read along the columns and written along the samples through shared memory.
+// tiles of 32 samples x 32 columns, read along the columns and written along the samples through shared memory, a byte
+// each or four bits.
 #include <type_traits>
 
 #include "common/block_sort.cuh"
 #include "common/element.h"
 #include "mi/discretize_cuda.h"
 #include "mi/edges.cuh"
+#include "mi/mi_cuda.h"
 
 namespace pruning_ext::mi {
 namespace {
@@ -67,9 +69,10 @@ __global__ void __launch_bounds__(kSortThreads, 1)
   }
 }
 
-// Blocks: tiles of samples x tiles of columns.
-template <typename Value>
-__global__ void __launch_bounds__(kTileThreads, 2) encode_kernel(EncodeParams params, FaultWord* fault) {
+// Blocks: tiles of samples x tiles of columns. kPacked: to `packed`, whose padding is zeros already.
+template <typename Value, bool kPacked>
+__global__ void __launch_bounds__(kTileThreads, 2)
+    encode_kernel(EncodeParams params, PackedCodes packed, FaultWord* fault) {
   __shared__ std::uint8_t tile[kTile][kTile + 4];
   const Matrix& x = params.x;
   const unsigned slots = static_cast<unsigned>(params.num_edges);
@@ -80,15 +83,28 @@ __global__ void __launch_bounds__(kTileThreads, 2) encode_kernel(EncodeParams pa
     __syncthreads();
     const std::int64_t column = column_begin + lane;
     const Value* const edges = static_cast<const Value*>(params.edges) + column * slots;
-    for (unsigned s = first; s < kTile && column < x.cols && begin + s < x.rows; s += warps) {
+    for (unsigned s = first; s < kTile && column < x.cols; s += warps) {
+      if (begin + s >= x.rows) {
+        tile[lane][s] = 0;
+        continue;
+      }
       const Value value = element<Value>(x, begin + s, column);
       if (!isfinite(value)) report(fault, Fault::not_finite, column);
       tile[lane][s] =
           static_cast<std::uint8_t>(partition_point(0, slots, [&](unsigned e) { return edges[e] <= value; }));
     }
     __syncthreads();
-    for (unsigned c = first; c < kTile && column_begin + c < x.cols; c += warps) {
-      if (begin + lane < x.rows) params.codes[(column_begin + c) * x.rows + begin + lane] = tile[c][lane];
+    if constexpr (kPacked) {
+      // Four words a column; consecutive threads write them.
+      const unsigned c = threadIdx.x / 4, word = threadIdx.x % 4;
+      if (c >= kTile || column_begin + c >= x.cols) continue;
+      std::uint32_t bits = 0;
+      for (unsigned i = 0; i < 8; ++i) bits |= static_cast<std::uint32_t>(tile[c][8 * word + i] & 15) << (4 * i);
+      packed.words[(column_begin + c) * packed.row_words + begin / 8 + word] = bits;
+    } else {
+      for (unsigned c = first; c < kTile && column_begin + c < x.cols; c += warps) {
+        if (begin + lane < x.rows) params.codes[(column_begin + c) * x.rows + begin + lane] = tile[c][lane];
+      }
     }
   }
 }
@@ -118,10 +134,12 @@ std::int64_t slab_blocks(const DiscretizeParams& params, const CudaContext& cont
   return std::min<std::int64_t>(params.x.cols, 2 * context.multiprocessors);
 }
 
-cudaError_t launch_encode(const EncodeParams& params, const CudaContext& context) {
+cudaError_t launch_encode(const EncodeParams& params, const PackedCodes& packed, const CudaContext& context) {
   const dim3 blocks = blocks_for((params.x.rows + kTile - 1) / kTile, (params.x.cols + kTile - 1) / kTile);
-  return launch(params.edges_dtype == DType::float64 ? encode_kernel<double> : encode_kernel<float>, blocks,
-                kTileThreads, 0, context.stream, params, context.fault);
+  const bool wide = params.edges_dtype == DType::float64;
+  const auto kernel = packed.words == nullptr ? (wide ? encode_kernel<double, false> : encode_kernel<float, false>)
+                                              : (wide ? encode_kernel<double, true> : encode_kernel<float, true>);
+  return launch(kernel, blocks, kTileThreads, 0, context.stream, params, packed, context.fault);
 }
 
 }  // namespace
@@ -130,7 +148,13 @@ std::int64_t discretize_cuda_workspace(const DiscretizeParams& params, const Cud
   return in_shared_memory(params, context) ? 0 : slab_bytes(params) * slab_blocks(params, context);
 }
 
-cudaError_t discretize_cuda(const DiscretizeParams& params, const CudaContext& context) {
+cudaError_t discretize_cuda(const DiscretizeParams& params, const CudaContext& context, std::uint32_t* packed) {
+  PackedCodes target;
+  if (packed != nullptr) {
+    target = packed_codes(packed, params.x.cols, params.x.rows, params.bins);
+    const std::int64_t bytes = 4 * packed_words(params.x.cols, params.x.rows, params.bins);
+    PRUNING_EXT_TRY_CUDA(cudaMemsetAsync(packed, 0, static_cast<std::size_t>(bytes), context.stream));
+  }
   unsigned char* const slabs = reinterpret_cast<unsigned char*>(context.workspace);
   if (in_shared_memory(params, context)) {
     const Layout layout = layout_for<std::uint32_t, std::uint16_t>(params.x.rows);
@@ -143,7 +167,7 @@ cudaError_t discretize_cuda(const DiscretizeParams& params, const CudaContext& c
     PRUNING_EXT_TRY_CUDA(launch(kernel, blocks_for(slab_blocks(params, context)), kSortThreads, 0, context.stream,
                                 params, layout, slabs, slab_bytes(params), context.fault));
   }
-  return launch_encode({params.x, params.edges, params.bins - 1, params.edges_dtype, params.codes}, context);
+  return launch_encode({params.x, params.edges, params.bins - 1, params.edges_dtype, params.codes}, target, context);
 }
 
 cudaError_t encode_cuda(const EncodeParams& params, const CudaContext& context) {
@@ -152,7 +176,7 @@ cudaError_t encode_cuda(const EncodeParams& params, const CudaContext& context) 
       launch(params.edges_dtype == DType::float64 ? check_edges_kernel<double> : check_edges_kernel<float>,
              blocks_for((params.x.cols + kTileThreads - 1) / kTileThreads), kTileThreads, 0, context.stream, params,
              context.fault));
-  return launch_encode(params, context);
+  return launch_encode(params, {}, context);
 }
 
 }  // namespace pruning_ext::mi

@@ -16,29 +16,6 @@ __global__ void __launch_bounds__(kThreads, 2) terms_kernel(std::int64_t* terms,
     terms[c] = count_term(c, shift);
 }
 
-// A block for each row of codes; faults are counted from first_row.
-__global__ void __launch_bounds__(kThreads, 2)
-    margins_kernel(Codes codes, std::int64_t bins, int shift, Margin* margins, std::int64_t first_row,
-                   FaultWord* fault) {
-  __shared__ int counts[256];
-  for (std::int64_t row = blockIdx.x; row < codes.rows; row += gridDim.x) {
-    counts[threadIdx.x] = 0;
-    __syncthreads();
-    for (std::int64_t t = threadIdx.x; t < codes.samples; t += kThreads)
-      atomicAdd(counts + codes.data[row * codes.row_stride + t * codes.sample_stride], 1);
-    __syncthreads();
-    const int count = counts[threadIdx.x];
-    const bool inside = threadIdx.x < bins;
-    const int bad = block_reduce(static_cast<int>(!inside && count > 0), Max{});
-    const long long sum = block_reduce(inside ? static_cast<long long>(count_term(count, shift)) : 0ll, Add{});
-    const int occupied = block_reduce(static_cast<int>(inside && count > 0), Add{});
-    if (threadIdx.x == 0) {
-      margins[row] = {sum, occupied};
-      if (bad) report(fault, Fault::bad_code, first_row + row);
-    }
-  }
-}
-
 // sums[first_row + i] = sum of row i without its own place; a block for each row, in a fixed order.
 __global__ void __launch_bounds__(kThreads, 2)
     sum_kernel(const double* information, std::int64_t rows, std::int64_t partners, std::int64_t first_row,
@@ -82,35 +59,65 @@ __global__ void __launch_bounds__(kThreads, 2)
 struct Memory {
   std::int64_t* terms;
   Margin *x_margins, *y_margins;
-  std::uint32_t *x_planes, *y_planes;
+  std::uint32_t *x_packed, *y_packed, *x_planes, *y_planes;
   double* information;  // for the reductions
 };
+
+bool has_terms(std::int64_t samples) { return samples < kMostTerms; }
 
 std::int64_t rows_at_once(const Pairs& pairs) {
   return std::clamp<std::int64_t>(kMostInformation / std::max<std::int64_t>(pairs.partners().rows, 1), 1,
                                   std::max<std::int64_t>(pairs.x.rows, 1));
 }
 
-std::int64_t carve(const Pairs& pairs, std::byte* workspace, Memory* memory) {
+std::int64_t carve(const Pairs& pairs, Counting counting, bool packed, std::byte* workspace, Memory* memory) {
   Carver carver(workspace);
-  const bool fits = pairs.bins <= 32;
-  memory->terms = pairs.x.samples < kMostTerms ? carver.take<std::int64_t>(pairs.x.samples + 1) : nullptr;
+  const std::int64_t samples = pairs.x.samples, bins = pairs.bins;
+  const auto both = [&](std::int64_t (*words)(std::int64_t, std::int64_t, std::int64_t), bool needed, auto** x,
+                        auto** y) {
+    *x = carver.take<std::uint32_t>(needed ? words(pairs.x.rows, samples, bins) : 0);
+    *y = pairs.symmetric ? *x : carver.take<std::uint32_t>(needed ? words(pairs.y.rows, samples, bins) : 0);
+  };
+  memory->terms = has_terms(samples) ? carver.take<std::int64_t>(samples + 1) : nullptr;
   memory->x_margins = carver.take<Margin>(pairs.x.rows);
   memory->y_margins = pairs.symmetric ? memory->x_margins : carver.take<Margin>(pairs.y.rows);
-  memory->x_planes = carver.take<std::uint32_t>(fits ? plane_words(pairs.x, pairs.bins) : 0);
-  memory->y_planes =
-      pairs.symmetric ? memory->x_planes : carver.take<std::uint32_t>(fits ? plane_words(pairs.y, pairs.bins) : 0);
+  both(packed_words, counting != Counting::atomics && !packed, &memory->x_packed, &memory->y_packed);
+  both(plane_words, counting == Counting::planes, &memory->x_planes, &memory->y_planes);
   memory->information = carver.take<double>(rows_at_once(pairs) * pairs.partners().rows);
   return carver.used();
 }
 
+bool is_possible(Counting counting, const Pairs& pairs) {
+  const std::int64_t most = counting == Counting::atomics ? 256 : counting == Counting::planes ? 32 : 16;
+  const std::int64_t least = counting == Counting::slices ? 9 : 2;
+  return (counting == Counting::atomics || has_terms(pairs.x.samples)) && pairs.bins >= least && pairs.bins <= most;
+}
+
+// Margins of codes, and what the kernel that counts reads of them.
+cudaError_t prepare_codes(const Codes& codes, std::int64_t bins, int shift, Margin* margins, std::int64_t first_row,
+                          std::uint32_t* packed_words, bool packed_before, std::uint32_t* planes, Counting counting,
+                          const CudaContext& context) {
+  const PackedCodes packed = packed_codes(packed_words, codes.rows, codes.samples, bins);
+  if (packed_before) {
+    PRUNING_EXT_TRY_CUDA(launch_packed_margins(packed, bins, shift, margins, context));
+  } else {
+    const PackedCodes target = counting == Counting::atomics ? PackedCodes{} : packed;
+    PRUNING_EXT_TRY_CUDA(launch_margins(codes, bins, shift, margins, first_row, target, context));
+  }
+  switch (counting) {
+    case Counting::planes: return launch_build_planes(packed, bins, planes, context);
+    case Counting::slices: return launch_transpose(packed, bins, context);
+    default: return cudaSuccess;
+  }
+}
+
 // Everything before the pairs; leaves the job without an output.
-cudaError_t prepare(const Pairs& pairs, const Estimator& estimator, const CudaContext& context, Counting* counting,
-                    PairJob* job, Memory* memory) {
-  carve(pairs, context.workspace, memory);
-  const bool planes = pairs.bins <= 32 && memory->terms != nullptr;
-  if (*counting == Counting::automatic) *counting = planes ? Counting::planes : Counting::atomics;
-  if (*counting == Counting::planes && !planes) return cudaErrorInvalidValue;
+cudaError_t prepare(const Pairs& pairs, const Estimator& estimator, const CudaContext& context, Counting counting,
+                    const PackedPairs& given, PairJob* job, Memory* memory) {
+  const bool packed = given.x != nullptr;
+  if (!is_possible(counting, pairs) || (packed && counting == Counting::atomics)) return cudaErrorInvalidValue;
+  carve(pairs, counting, packed, context.workspace, memory);
+  if (packed) memory->x_packed = given.x, memory->y_packed = pairs.symmetric ? given.x : given.y;
   const std::int64_t samples = pairs.x.samples;
   const int shift = term_shift(samples);
   *job = {pairs,
@@ -125,27 +132,28 @@ cudaError_t prepare(const Pairs& pairs, const Estimator& estimator, const CudaCo
           nullptr,
           DType::float64,
           nullptr,
+          memory->x_packed,
+          memory->y_packed,
           memory->x_planes,
           memory->y_planes};
   if (memory->terms != nullptr) {
     PRUNING_EXT_TRY_CUDA(launch(terms_kernel, blocks_for((samples + kThreads) / kThreads), kThreads, 0, context.stream,
                                 memory->terms, samples, shift));
   }
-  PRUNING_EXT_TRY_CUDA(launch(margins_kernel, blocks_for(pairs.x.rows), kThreads, 0, context.stream, pairs.x,
-                              pairs.bins, shift, memory->x_margins, 0, context.fault));
-  if (!pairs.symmetric) {
-    PRUNING_EXT_TRY_CUDA(launch(margins_kernel, blocks_for(pairs.y.rows), kThreads, 0, context.stream, pairs.y,
-                                pairs.bins, shift, memory->y_margins, pairs.x.rows, context.fault));
-  }
-  if (*counting == Counting::planes) {
-    PRUNING_EXT_TRY_CUDA(launch_pack(pairs.x, pairs.bins, memory->x_planes, context));
-    if (!pairs.symmetric) PRUNING_EXT_TRY_CUDA(launch_pack(pairs.y, pairs.bins, memory->y_planes, context));
-  }
-  return cudaSuccess;
+  PRUNING_EXT_TRY_CUDA(prepare_codes(pairs.x, pairs.bins, shift, memory->x_margins, 0, memory->x_packed, packed,
+                                     memory->x_planes, counting, context));
+  if (pairs.symmetric) return cudaSuccess;
+  return prepare_codes(pairs.y, pairs.bins, shift, memory->y_margins, pairs.x.rows, memory->y_packed, packed,
+                       memory->y_planes, counting, context);
 }
 
 cudaError_t count(const PairJob& job, Counting counting, const CudaContext& context) {
-  return counting == Counting::planes ? launch_planes(job, context) : launch_atomics(job, context);
+  switch (counting) {
+    case Counting::planes: return launch_planes(job, context);
+    case Counting::one_hot: return launch_one_hot(job, context);
+    case Counting::slices: return launch_slices(job, context);
+    default: return launch_atomics(job, context);
+  }
 }
 
 // reduce(job) after each stretch of rows.
@@ -154,7 +162,7 @@ cudaError_t by_rows(const Pairs& pairs, const Estimator& estimator, DType dtype,
                     Counting counting, const Reduce& reduce) {
   PairJob job;
   Memory memory;
-  PRUNING_EXT_TRY_CUDA(prepare(pairs, estimator, context, &counting, &job, &memory));
+  PRUNING_EXT_TRY_CUDA(prepare(pairs, estimator, context, counting, {}, &job, &memory));
   job.mirror = false;
   job.information = memory.information;
   job.dtype = dtype;
@@ -169,25 +177,34 @@ cudaError_t by_rows(const Pairs& pairs, const Estimator& estimator, DType dtype,
 
 }  // namespace
 
-std::int64_t pairs_cuda_workspace(const Pairs& pairs) {
+Counting chosen_counting(const Pairs& pairs, const CudaContext& context, Counting wanted) {
+  if (wanted != Counting::automatic) return wanted;
+  // From sm_100 on the binary tensor cores are emulated, and beyond 16 bins there are no others.
+  const Counting best = context.architecture >= 100 && pairs.bins <= 16 ? Counting::one_hot : Counting::planes;
+  return is_possible(best, pairs) ? best : Counting::atomics;
+}
+
+bool takes_packed(std::int64_t bins, std::int64_t samples) { return bins <= 16 && has_terms(samples); }
+
+std::int64_t pairs_cuda_workspace(const Pairs& pairs, Counting counting, bool packed) {
   Memory memory;
-  return carve(pairs, nullptr, &memory);
+  return carve(pairs, counting, packed, nullptr, &memory);
 }
 
 cudaError_t contingency_cuda(const ContingencyParams& params, const CudaContext& context) {
   PairJob job;
   Memory memory;
-  Counting counting = Counting::atomics;
-  PRUNING_EXT_TRY_CUDA(prepare(params.pairs, {}, context, &counting, &job, &memory));
+  PRUNING_EXT_TRY_CUDA(prepare(params.pairs, {}, context, Counting::atomics, {}, &job, &memory));
   job.mirror = false;
   job.counts = params.counts;
-  return count(job, counting, context);
+  return count(job, Counting::atomics, context);
 }
 
-cudaError_t mutual_information_cuda(const InformationParams& params, const CudaContext& context, Counting counting) {
+cudaError_t mutual_information_cuda(const InformationParams& params, const CudaContext& context, Counting counting,
+                                    const PackedPairs& packed) {
   PairJob job;
   Memory memory;
-  PRUNING_EXT_TRY_CUDA(prepare(params.pairs, params.estimator, context, &counting, &job, &memory));
+  PRUNING_EXT_TRY_CUDA(prepare(params.pairs, params.estimator, context, counting, packed, &job, &memory));
   job.information = params.information;
   job.dtype = params.dtype;
   return count(job, counting, context);

@@ -22,8 +22,13 @@ std::vector<std::uint8_t> codes_of(std::int64_t rows, std::int64_t samples, std:
   return codes;
 }
 
+struct alignas(16) Word {  // four of packed codes
+  std::uint32_t words[4];
+};
+
 struct Device {
-  explicit Device(const Pairs& pairs) : workspace(pairs_cuda_workspace(pairs) + 256) {
+  explicit Device(const Pairs& pairs, Counting counting, bool packed = false)
+      : workspace(pairs_cuda_workspace(pairs, counting, packed) + 256, std::byte{0xa5}) {
     context.fault = &fault;
     context.multiprocessors = 2;
     const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(workspace.data());
@@ -43,7 +48,15 @@ void close(const std::vector<double>& found, const std::vector<double>& expected
   }
 }
 
-void compare(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins, const Estimator& estimator) {
+constexpr Counting kWays[] = {Counting::atomics, Counting::planes, Counting::one_hot, Counting::slices};
+
+bool can_count(Counting way, std::int64_t bins) {
+  if (way == Counting::slices) return bins >= 9 && bins <= 16;
+  return bins <= (way == Counting::atomics ? 256 : way == Counting::planes ? 32 : 16);
+}
+
+void compare(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins, const Estimator& estimator,
+             bool reductions = false) {
   const std::vector<std::uint8_t> x = codes_of(n, samples, bins, 1), y = codes_of(m, samples, bins, 2);
   Pairs pairs;
   pairs.x = {x.data(), n, samples, samples, 1};
@@ -51,11 +64,12 @@ void compare(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t 
   if (m > 0) pairs.y = {y.data(), m, samples, samples, 1};
   pairs.bins = bins;
   const std::int64_t partners = pairs.partners().rows;
-  Device device(pairs);
-
   std::vector<std::int32_t> counts(n * partners * bins * bins), other_counts(counts.size(), -1);
   contingency_cpu({pairs, counts.data()}, serial_for);
-  contingency_cuda({pairs, other_counts.data()}, device.context);
+  {
+    Device device(pairs, Counting::atomics);
+    contingency_cuda({pairs, other_counts.data()}, device.context);
+  }
   CHECK(counts == other_counts, "counts differ, bins %ld", static_cast<long>(bins));
 
   std::vector<double> expected(n * partners), found(n * partners);
@@ -65,16 +79,18 @@ void compare(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t 
   std::vector<std::int64_t> places(n * k), other_places(n * k);
   top_k_cpu({pairs, estimator, k, best.data(), places.data(), DType::float64}, serial_for);
   sum_cpu({pairs, estimator, sums.data()}, serial_for);
-  for (const Counting counting : {Counting::atomics, Counting::planes}) {
-    if (counting == Counting::planes && bins > 32) continue;
+  for (const Counting counting : kWays) {
+    if (!can_count(counting, bins)) continue;
+    Device device(pairs, counting);
     found.assign(found.size(), -1);
     mutual_information_cuda({pairs, estimator, found.data(), DType::float64}, device.context, counting);
     close(found, expected, "information", pairs);
+    CHECK(device.fault == kNoFault, "a fault where there is none");
+    if (!reductions) continue;
     top_k_cuda({pairs, estimator, k, other_best.data(), other_places.data(), DType::float64}, device.context, counting);
     close(other_best, best, "best", pairs);
     sum_cuda({pairs, estimator, other_sums.data()}, device.context, counting);
     close(other_sums, sums, "sums", pairs);
-    CHECK(device.fault == kNoFault, "a fault where there is none");
   }
 }
 
@@ -126,16 +142,94 @@ void discretized(std::int64_t columns, std::int64_t samples, std::int64_t bins, 
   }
 }
 
+// Columns to information by packed codes: what their bytes give.
+void packed(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins) {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(samples * (n + m));
+  for (std::int64_t i = 0; i < samples * (n + m); ++i)
+    values[i] = i % 3 ? normal(random) : std::fmax(normal(random), 0);
+  const auto columns_from = [&](std::int64_t first, std::int64_t count, std::vector<float>& edges) {
+    edges.assign(count * (bins - 1), 0);
+    return DiscretizeParams{{values.data() + first, DType::float32, samples, count, n + m, 1},
+                            bins,
+                            Strategy::quantile,
+                            edges.data(),
+                            DType::float32,
+                            nullptr};
+  };
+  Pairs pairs;
+  pairs.bins = bins;
+  pairs.symmetric = m == 0;
+  std::vector<float> edges;
+  std::vector<std::uint8_t> codes[2];
+  for (const int y : {0, 1}) {
+    DiscretizeParams params = columns_from(y ? n : 0, y ? m : n, edges);
+    codes[y].resize(params.x.cols * samples);
+    params.codes = codes[y].data();
+    if (params.x.cols > 0) discretize_cpu(params, serial_for);
+    (y ? pairs.y : pairs.x) = {codes[y].data(), params.x.cols, samples, samples, 1};
+  }
+  const std::int64_t partners = pairs.partners().rows;
+  std::vector<double> expected(n * partners), found(n * partners);
+  mutual_information_cpu({pairs, {}, expected.data(), DType::float64}, serial_for);
+  pairs.x.data = pairs.y.data = nullptr;
+  for (const Counting counting : kWays) {
+    if (counting == Counting::atomics || !can_count(counting, bins)) continue;
+    Device device(pairs, counting, true);
+    device.context.shared_memory = 227 * 1024;
+    std::vector<Word> words[2];
+    for (const int y : {0, 1}) {
+      const DiscretizeParams params = columns_from(y ? n : 0, y ? m : n, edges);
+      words[y].resize(packed_words(params.x.cols, samples, bins) / 4, Word{{~0u, ~0u, ~0u, ~0u}});
+      if (params.x.cols > 0) discretize_cuda(params, device.context, words[y].data()->words);
+    }
+    found.assign(found.size(), -1);
+    mutual_information_cuda({pairs, {}, found.data(), DType::float64}, device.context, counting,
+                            {words[0].data()->words, m > 0 ? words[1].data()->words : nullptr});
+    close(found, expected, "information of packed codes", pairs);
+    CHECK(device.fault == kNoFault, "a fault where there is none");
+  }
+}
+
+void choices() {
+  Pairs pairs;
+  pairs.x = {nullptr, 5, 1000};
+  CudaContext context;
+  const auto chosen = [&](int architecture, std::int64_t bins, std::int64_t samples) {
+    context.architecture = architecture;
+    pairs.bins = bins;
+    pairs.x.samples = samples;
+    return chosen_counting(pairs, context);
+  };
+  CHECK(chosen(80, 16, 1000) == Counting::planes, "binary tensor cores where there are any");
+  CHECK(chosen(90, 32, 1000) == Counting::planes, "up to 32 bins");
+  CHECK(chosen(90, 33, 1000) == Counting::atomics, "and no more");
+  CHECK(chosen(90, 16, 1 << 23) == Counting::atomics, "too many samples for a table of terms");
+  CHECK(chosen(100, 16, 1000) == Counting::one_hot, "bytes where bits are emulated");
+  CHECK(chosen(120, 17, 1000) == Counting::planes, "which are for 16 bins");
+  CHECK(chosen_counting(pairs, context, Counting::atomics) == Counting::atomics, "what was asked for");
+  Device device(pairs, Counting::atomics);
+  pairs.bins = 17;
+  std::vector<double> none(25);
+  CHECK(mutual_information_cuda({pairs, {}, none.data(), DType::float64}, device.context, Counting::one_hot) ==
+            cudaErrorInvalidValue,
+        "more bins than the kernel has");
+}
+
 void faults() {
   std::vector<std::uint8_t> x = codes_of(5, 100, 8, 1);
-  x[3 * 100 + 50] = 8;
+  x[3 * 100 + 50] = 255;
   Pairs pairs;
   pairs.x = {x.data(), 5, 100, 100, 1};
-  pairs.bins = 8;
-  Device device(pairs);
+  pairs.bins = 12;
   std::vector<float> information(25);
-  mutual_information_cuda({pairs, {}, information.data(), DType::float32}, device.context);
-  CHECK(status_of(device.fault).fault == Fault::bad_code && status_of(device.fault).row == 3, "a code that is no bin");
+  for (const Counting counting : kWays) {
+    Device device(pairs, counting);
+    mutual_information_cuda({pairs, {}, information.data(), DType::float32}, device.context, counting);
+    CHECK(status_of(device.fault).fault == Fault::bad_code && status_of(device.fault).row == 3,
+          "a code that is no bin");
+  }
 }
 
 void run() {
@@ -143,8 +237,8 @@ void run() {
   corrected.miller_madow = corrected.bits = true;
   normalized.normalization = Normalization::sqrt;
   for (const std::int64_t bins : {2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100, 256}) {
-    compare(9, 0, 300, bins, plain);
-    compare(3, 5, 257, bins, corrected);
+    if (bins % 2 == 0) compare(9, 0, 300, bins, plain, bins % 8 == 0);
+    compare(3, 5, 257, bins, corrected, bins % 8 == 1);
   }
   for (const std::int64_t samples : {2, 31, 32, 33, 255, 256, 1000}) compare(5, 0, samples, 16, normalized);
   compare(37, 0, 100, 8, plain);
@@ -155,6 +249,10 @@ void run() {
     discretized<double>(5, 333, bins, 0);
   }
   discretized<float>(40, 70, 8, 227 * 1024);
+  for (const std::int64_t bins : {2, 8, 9, 16}) packed(3, 5, 257, bins);
+  for (const std::int64_t bins : {5, 16}) packed(40, 0, 70, bins);
+  packed(2, 1, 600, 16);
+  choices();
   faults();
 }
 

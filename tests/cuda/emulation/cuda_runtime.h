@@ -117,6 +117,40 @@ void mma_and_popc(int (&c)[4], const Fragment& a, std::uint32_t b0, std::uint32_
   }
 }
 
+// mma.m16n8k32 .u8: A [16, 32] with words 0 and 1 of a lane in rows g and g + 8, columns 4 m to 4 m + 3, words 2 and 3
+// 16 columns on; B [32, 8] with rows 4 m to 4 m + 3, and 16 on; C [16, 8].
+template <typename Fragment>
+void mma_u8(int (&c)[4], const Fragment& a, std::uint32_t b0, std::uint32_t b1) {
+  struct Pair {
+    std::uint32_t words[2];
+  };
+  Fragment all_a[kWarp];
+  Pair all_b[kWarp];
+  exchange(a, all_a);
+  exchange(Pair{{b0, b1}}, all_b);
+  const unsigned lane = threadIdx.x % kWarp;
+  for (unsigned r = 0; r < 4; ++r) {
+    const unsigned row = lane / 4 + 8 * (r / 2), column = lane % 4 * 2 + r % 2;
+    for (unsigned k = 0; k < 32; ++k) {
+      const unsigned member = k % 16 / 4, byte = 8 * (k % 4), half = k / 16;
+      const unsigned left = all_a[row % 8 * 4 + member].words[row / 8 + 2 * half] >> byte & 255;
+      c[r] += static_cast<int>(left * (all_b[column * 4 + member].words[half] >> byte & 255));
+    }
+  }
+}
+
+// prmt.b32 in its default mode.
+inline std::uint32_t prmt(std::uint32_t low, std::uint32_t high, std::uint32_t selector) {
+  std::uint32_t result = 0;
+  for (unsigned i = 0; i < 4; ++i) {
+    const std::uint32_t nibble = selector >> (4 * i) & 15;
+    std::uint32_t byte = (nibble & 4 ? high : low) >> (8 * (nibble & 3)) & 255;
+    if (nibble & 8) byte = byte & 128 ? 255 : 0;
+    result |= byte << (8 * i);
+  }
+  return result;
+}
+
 }  // namespace emulation
 
 inline int __popc(unsigned word) { return __builtin_popcount(word); }
