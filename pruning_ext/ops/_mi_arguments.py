@@ -32,6 +32,16 @@ def check_samples(x: Tensor, name: str) -> None:
         raise ValueError(f"{name} must have at least 2 samples, has shape {tuple(x.shape)}")
 
 
+def check_columns_of_both(x: Tensor, y: Tensor | None) -> None:
+    check_samples(x, "x")
+    if y is None:
+        return
+    check_samples(y, "y")
+    check_device("y", y, "x", x)
+    if len(x) != len(y):
+        raise ValueError(f"x and y must have the same number of samples, have {len(x)} and {len(y)}")
+
+
 def check_bins(bins: int) -> None:
     if isinstance(bins, bool) or not isinstance(bins, int):
         raise TypeError(f"bins must be a whole number, not {type(bins).__name__}")

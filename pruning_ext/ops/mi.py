@@ -13,6 +13,7 @@ from pruning_ext.ops._mi_arguments import (
     check_bins,
     check_codes,
     check_columns,
+    check_columns_of_both,
     check_edges,
     check_samples,
     check_strategy,
@@ -20,7 +21,10 @@ from pruning_ext.ops._mi_arguments import (
     is_float64,
     num_partners,
 )
-from pruning_ext.ops._native import call, check_device, result_dtype
+from pruning_ext.ops._native import call, cuda_problem, result_dtype
+
+# Columns become information without codes of a byte between, but of 4 bits: on CUDA.
+_PACKS = not cuda_problem
 
 
 def discretize(
@@ -150,7 +154,13 @@ def mutual_information(
         ValueError: a wrong shape, fewer than two samples, different numbers of samples, NaN or infinity,
             ``bins`` out of range, an unknown choice.
     """
-    estimator_args(correction, normalize, unit)
+    estimator = estimator_args(correction, normalize, unit)
+    check_columns_of_both(x, y)
+    check_bins(bins)
+    check_strategy(strategy, bins)
+    if _PACKS and x.is_cuda and bins <= 16 and len(x) < 1 << 22:  # csrc/mi/mi_cuda.cu: takes_packed()
+        other = None if y is None else y.detach()
+        return call("_mutual_information_of", x.device, x.detach(), other, bins, strategy, *estimator)
     codes_x, codes_y, dtype = codes_of(x, y, bins, strategy)
     return mutual_information_from_codes(
         codes_x, codes_y, bins=bins, correction=correction, normalize=normalize, unit=unit, dtype=dtype
@@ -161,15 +171,10 @@ def codes_of(
     x: Tensor, y: Tensor | None, bins: int, strategy: Strategy
 ) -> tuple[Tensor, Tensor | None, torch.dtype]:
     """Codes of both, and the dtype of their information."""
-    check_samples(x, "x")
-    if y is None:
-        codes_x, edges_x = discretize(x, bins, strategy)
-        return codes_x, None, edges_x.dtype
-    check_samples(y, "y")
-    check_device("y", y, "x", x)
-    if len(x) != len(y):
-        raise ValueError(f"x and y must have the same number of samples, have {len(x)} and {len(y)}")
+    check_columns_of_both(x, y)
     codes_x, edges_x = discretize(x, bins, strategy)
+    if y is None:
+        return codes_x, None, edges_x.dtype
     try:
         codes_y, edges_y = discretize(y, bins, strategy)
     except ValueError as error:  # the kernel calls its argument x
@@ -207,3 +212,14 @@ def _(
 ) -> Tensor:
     dtype = torch.float64 if float64 else torch.float32
     return codes_x.new_empty((codes_x.shape[0], num_partners(codes_x, codes_y)), dtype=dtype)
+
+
+if _PACKS:
+
+    @torch.library.register_fake("pruning_ext::_mutual_information_of")
+    def _(
+        x: Tensor, y: Tensor | None, bins: int, strategy: str, correction: str, normalize: str, unit: str
+    ) -> Tensor:
+        others = x if y is None else y
+        dtype = torch.promote_types(result_dtype(x), result_dtype(others))
+        return x.new_empty((x.shape[1], others.shape[1]), dtype=dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -23,12 +25,40 @@ from pruning_ext.ops.mi_reductions import (
 )
 
 
+class CodePiece(NamedTuple):
+    """Codes of some samples: with at most 16 bins two to a byte, the earlier in the lower half."""
+
+    data: Tensor  # uint8 [N, samples], or [N, (samples + 1) // 2]
+    samples: int
+    packed: bool
+
+    @classmethod
+    def of(cls, codes: Tensor, bins: int) -> CodePiece:
+        """Keep ``codes``, uint8 ``[N, t]``, each below ``bins``."""
+        if bins > 16:
+            return cls(codes, codes.shape[1], False)
+        data = codes[:, ::2].clone()
+        odd = codes[:, 1::2]
+        data[:, : odd.shape[1]] |= odd << 4
+        return cls(data, codes.shape[1], True)
+
+    def write_to(self, codes: Tensor) -> None:
+        """Write them to ``codes``, uint8 ``[N, samples]``."""
+        if not self.packed:
+            codes.copy_(self.data)
+            return
+        odd = codes[:, 1::2]
+        torch.bitwise_and(self.data, 15, out=codes[:, ::2])
+        odd.copy_(self.data[:, : odd.shape[1]] >> 4)
+
+
 class MutualInformation:
-    """All-pairs mutual information over a stream of batches, one uint8 code for each value.
+    """All-pairs mutual information over a stream of batches, one code for each value.
 
     The first ``edge_samples`` samples are kept as they are and fix the edges; from then on only codes are
-    kept, ``N T`` bytes in all. How the stream was cut into batches makes no difference, and up to
-    ``edge_samples`` samples the result is :func:`mutual_information` of all at once, to the last bit.
+    kept: a byte each, with at most 16 bins half a byte, ``N T / 2`` in all. How the stream was cut into
+    batches makes no difference, and up to ``edge_samples`` samples the result is :func:`mutual_information` of
+    all at once, to the last bit.
 
     >>> information = MutualInformation(bins=8)
     >>> for batch in torch.randn(4, 1000, 3):
@@ -72,7 +102,7 @@ class MutualInformation:
     def reset(self) -> None:
         """Forget all samples, and the edges."""
         self._first: list[Tensor] = []  # [t, N], until there are edges
-        self._codes: list[Tensor] = []  # [N, t], from then on
+        self._codes: list[CodePiece] = []  # from then on
         self._edges: Tensor | None = None
         self._num_samples = 0
         self._like: Tensor | None = None  # an empty tensor like the batches
@@ -108,11 +138,12 @@ class MutualInformation:
             self._num_samples += len(head)
             if self._num_samples == self.edge_samples:
                 codes, self._edges = discretize(torch.cat(self._first), self.bins, self.strategy)
-                self._codes.append(codes)
+                self._codes.append(CodePiece.of(codes, self.bins))
                 self._first.clear()
         tail = batch[len(head) :]
         if len(tail):
-            self._codes.append(discretize(tail, edges=self._edges)[0])
+            codes, _ = discretize(tail, edges=self._edges)
+            self._codes.append(CodePiece.of(codes, self.bins))
             self._num_samples += len(tail)
 
     def codes(self) -> Tensor:
@@ -125,8 +156,16 @@ class MutualInformation:
             raise ValueError(f"MutualInformation needs at least 2 samples, has {self._num_samples}")
         if self._edges is None:
             return discretize(torch.cat(self._first), self.bins, self.strategy)[0]
-        self._codes = [torch.cat(self._codes, 1)]
-        return self._codes[0]
+        if len(self._codes) == 1 and not self._codes[0].packed:
+            return self._codes[0].data
+        codes = self._edges.new_empty((len(self._edges), self._num_samples), dtype=torch.uint8)
+        first = 0
+        for piece in self._codes:
+            piece.write_to(codes[:, first : first + piece.samples])
+            first += piece.samples
+        if self.bins > 16:  # nothing to unpack again
+            self._codes = [CodePiece.of(codes, self.bins)]
+        return codes
 
     def compute(self) -> Tensor:
         """Mutual information ``[N, N]`` of all samples so far: float64 for float64 batches, else float32."""

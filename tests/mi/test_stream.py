@@ -84,6 +84,37 @@ def test_reset_forgets(activations: Callable[..., Tensor]) -> None:
     assert torch.equal(information.compute(), mutual_information(x[:, :3].float()))
 
 
+@pytest.mark.parametrize("bins", [2, 16, 17, 256])
+def test_codes_are_those_of_one_shot(
+    device: torch.device, activations: Callable[..., Tensor], bins: int
+) -> None:
+    """Also where two share a byte and a batch has an odd number of them, and asked for more than once."""
+    x = activations(301, 0).to(device)
+    information = _stream(x[:200], 33, bins=bins, edge_samples=100)
+    _, edges = discretize(x[:100], bins)
+    assert torch.equal(information.codes(), discretize(x[:200], edges=edges)[0])
+    information.update(x[200:])
+    for _ in range(2):
+        assert torch.equal(information.codes(), discretize(x, edges=edges)[0])
+
+
+@pytest.mark.parametrize(("bins", "bytes_each"), [(16, 0.5), (17, 1)])
+def test_memory_is_as_promised(activations: Callable[..., Tensor], bins: int, bytes_each: float) -> None:
+    x = activations(400, 0)
+    information = _stream(x, 100, bins=bins, edge_samples=100)
+    for _ in range(2):
+        kept = [tensor for tensor in _tensors(vars(information)) if tensor.dtype == torch.uint8]
+        assert sum(tensor.untyped_storage().nbytes() for tensor in kept) == bytes_each * x.numel()
+        information.compute()
+
+
+def _tensors(value: object) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return [tensor for part in values for tensor in _tensors(part)]
+
+
 def test_batches_may_share_memory(activations: Callable[..., Tensor]) -> None:
     x = activations(300, 0)
     information, batch = MutualInformation(edge_samples=200), torch.empty(100, 12, dtype=torch.float64)
