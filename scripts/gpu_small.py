@@ -3,7 +3,7 @@
 import torch
 
 import pruning_ext  # noqa: F401  (loads the ops)
-from pruning_ext.ops import gaussian_kde, gaussian_kde_grid, ken_mask
+from pruning_ext.ops import gaussian_kde, gaussian_kde_grid, ken_mask, mutual_information
 
 ops = torch.ops.pruning_ext
 torch.manual_seed(0)
@@ -39,9 +39,11 @@ for strategy in ("quantile", "uniform", "zero-quantile"):
     assert torch.equal(ops.encode(x.cuda(), edges.cuda()).cpu(), codes)
     assert torch.equal(ops.contingency(codes.cuda(), None, 16).cpu(), ops.contingency(codes, None, 16))
     truth = ops.mutual_information(codes, None, 16, "none", "none", "nats", True)
-    for counting in (1, 2):
+    for counting in (1, 2, 3, 4):
         found = ops._mutual_information_by(codes.cuda(), None, 16, counting).cpu()
         torch.testing.assert_close(found, truth, rtol=0, atol=1e-11)
+    found = mutual_information(x.cuda(), strategy=strategy).cpu()  # by packed codes
+    torch.testing.assert_close(found, truth.float(), rtol=0, atol=1e-6)
     options = (None, 16, "none", "none", "nats")
     sums = ops.mutual_information_sum(codes.cuda(), *options).cpu()
     torch.testing.assert_close(sums, ops.mutual_information_sum(codes, *options), rtol=0, atol=1e-10)
@@ -49,4 +51,10 @@ for strategy in ("quantile", "uniform", "zero-quantile"):
     torch.testing.assert_close(
         best, ops.mutual_information_topk(codes, 3, *options, True)[0], rtol=0, atol=1e-11
     )
+for bins in (7, 24, 100):  # other shapes of tiles, and none
+    codes = torch.randint(0, bins, (20, 300), dtype=torch.uint8)
+    truth = ops.mutual_information(codes, None, bins, "none", "none", "nats", True)
+    for counting in [1] + [2] * (bins <= 32) + [3] * (bins <= 16):
+        found = ops._mutual_information_by(codes.cuda(), codes.cuda(), bins, counting).cpu()
+        torch.testing.assert_close(found, truth, rtol=0, atol=1e-11)
 print("every kernel agrees with the CPU")
