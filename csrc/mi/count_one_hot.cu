@@ -10,8 +10,8 @@
 // k-step of 32 samples is 56 operations of the integer pipes, 112 clocks, beside 32 IMMA of 4 to 6 clocks: the tensor
 // cores are predicted to be the limit. So this is the way to count where the binary ones are emulated (sm_100 on).
 //
-// Machine code for sm_90: the loop over 64 samples holds 64 PRMT, 32 SHF, 16 LOP3 and 64 IMMA.16832.U8.U8 for 8 LDG.E.64 (16
-// with at most 8 bins, and no LOP3); no loads or stores of local memory.
+// Machine code for sm_90: the loop over 64 samples holds 64 PRMT, 32 SHF, 16 LOP3 and 64 IMMA.16832.U8.U8 for 8
+// LDG.E.64 (16 with at most 8 bins, and no LOP3); no loads or stores of local memory.
 //
 // Code 0 in the padding beyond the last sample is counted in cell (0, 0), and taken off at the end.
 #include "mi/pair_tiles.cuh"
@@ -47,7 +47,7 @@ __device__ inline std::uint32_t select_bytes(std::uint32_t low, std::uint32_t hi
 template <int kBins>
 struct OneHot {
   static constexpr int kRows = kBins == 8 ? 2 : 1;  // to a tile
-  static constexpr int kWords = 2;                   // to a load; a k-step each. With 4, sm_100 runs out of registers
+  static constexpr int kWords = 2;                  // to a load; a k-step each. With 4, sm_100 runs out of registers
   struct alignas(4 * kWords) Load {
     std::uint32_t words[kWords];
   };

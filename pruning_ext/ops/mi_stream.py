@@ -57,8 +57,8 @@ class MutualInformation:
 
     The first ``edge_samples`` samples are kept as they are and fix the edges; from then on only codes are
     kept: a byte each, with at most 16 bins half a byte, ``N T / 2`` in all. How the stream was cut into
-    batches makes no difference, and up to ``edge_samples`` samples the result is :func:`mutual_information` of
-    all at once, to the last bit.
+    batches makes no difference, and up to ``edge_samples`` samples the result is that of
+    :func:`mutual_information` for all at once, to the last bit.
 
     >>> information = MutualInformation(bins=8)
     >>> for batch in torch.randn(4, 1000, 3):
