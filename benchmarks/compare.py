@@ -60,7 +60,8 @@ def _measured(family: str, rounds: int, smoke: bool) -> tuple[dict[str, Any], st
     request = Request("smoke" if smoke else "full", threads, devices_present(), sets)
     found: list[Measurement] = []
     contents = run([family], request, rounds=rounds, each=lambda _, measured: found.extend(measured))
-    return contents, report.tables(found)
+    refused = [f"refused, not timed: {sentence}" for sentence in contents["settings"]["refused"]]
+    return contents, "\n".join([report.tables(found), *refused])
 
 
 def _model_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ subject once, so that a slow minute of the machine falls on all of them; the med
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from pruning_ext.bench.floors import Floor, rate_of
 from pruning_ext.bench.memory import peak_memory
 
+OURS = "pruning_ext"  # how the names of this package's providers begin
 SAMPLE_SECONDS = 0.05  # shorter calls are repeated within one sample
 SLOW_SECONDS = 1.0  # a call that takes longer is timed in at most SLOW_ROUNDS rounds
 SLOW_ROUNDS = 3
@@ -119,8 +121,9 @@ class Subject:
 class Measurement:
     """One long-form row of a results file. Times in milliseconds per row (of MI: per pair), memory in bytes.
 
-    ``floor_share`` is the share of the time that ``floor`` alone would take at the rate measured in the same
-    run (:mod:`pruning_ext.bench.floors`); both are ``None`` where no floor is measured. In the same way
+    ``error_limit`` is ``None`` where a provider owes nothing, as in the gaps of a row. ``floor_share`` is the
+    share of the time that ``floor`` alone would take at the rate measured in the same run
+    (:mod:`pruning_ext.bench.floors`); both are ``None`` where no floor is measured. In the same way
     ``times_floor`` says how many times as fast it is as the best method of the kind it replaces could be,
     whose floor is ``replaced_floor``.
     """
@@ -135,7 +138,7 @@ class Measurement:
     pairs_per_second: float
     peak_memory_bytes: int | None
     error: float
-    error_limit: float
+    error_limit: float | None
     checked_rows: int
     notes: dict[str, float]
     samples: int
@@ -164,31 +167,45 @@ def verify(subject: Subject) -> Check:
     return check
 
 
-def measure(subjects: Sequence[Subject], rounds: int, show_progress: bool | None = None) -> list[Measurement]:
+def measure(
+    subjects: Sequence[Subject],
+    rounds: int,
+    show_progress: bool | None = None,
+    *,
+    refused: list[str] | None = None,
+) -> list[Measurement]:
     """Check all subjects, then time them in ``rounds`` interleaved rounds, then measure the floors.
 
     Args:
         subjects: who is timed; the truth of a case may be shared between them.
         rounds: samples of each; those slower than a second a call get at most three.
         show_progress: draw bars on stderr; ``None``: where it is a terminal.
+        refused: gets the sentence on each wrong result of somebody else's, who is left out; ``None``: that is
+            an error, as a wrong result of this package always is.
     """
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, is {rounds}")
     hide = None if show_progress is None else not show_progress
     before = torch.get_num_threads()
     try:
-        checks, memory, loops = [], [], []
+        entered: list[tuple[Subject, Check, int | None, list[float]]] = []
+        loops = []
         for subject in tqdm(subjects, desc="checks", leave=False, disable=hide):
-            checks.append(verify(subject))
-            memory.append(subject.job.memory(subject.threads))
+            try:
+                check = verify(subject)
+            except WrongResult as error:
+                if refused is None or subject.provider.startswith(OURS):
+                    raise
+                refused.append(str(error))
+                continue
+            memory = subject.job.memory(subject.threads)
             loops.append(max(1, round(SAMPLE_SECONDS / max(subject.job.seconds(subject.threads, 1), 1e-6))))
-        samples: list[list[float]] = [[] for _ in subjects]
+            entered.append((subject, check, memory, []))
         for number in tqdm(range(rounds), desc="rounds", leave=False, disable=hide):
-            for subject, loop, taken in zip(subjects, loops, samples, strict=True):
+            for (subject, _, _, taken), loop in zip(entered, loops, strict=True):
                 if number < SLOW_ROUNDS or taken[0] < SLOW_SECONDS:
                     taken.append(subject.job.seconds(subject.threads, loop))
-        parts = zip(subjects, checks, memory, samples, strict=True)
-        return [_measurement(*part) for part in parts]
+        return [_measurement(*parts) for parts in entered]
     finally:
         torch.set_num_threads(before)
 
@@ -207,7 +224,7 @@ def _measurement(subject: Subject, check: Check, memory: int | None, taken: list
         pairs_per_second=subject.pairs / median,
         peak_memory_bytes=memory,
         error=check.error,
-        error_limit=check.limit,
+        error_limit=check.limit if math.isfinite(check.limit) else None,
         checked_rows=check.rows,
         notes=check.notes,
         samples=len(taken),

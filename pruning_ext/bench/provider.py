@@ -12,9 +12,9 @@ from typing import Any, Literal
 import torch
 
 from pruning_ext import _core
+from pruning_ext.bench.harness import OURS as OURS
 from pruning_ext.ops._native import build_info, has_kernel
 
-OURS = "pruning_ext"  # the provider that ratios are taken against, and how the names of its variants begin
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 Size = Literal["smoke", "quick", "full"]
 

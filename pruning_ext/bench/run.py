@@ -34,7 +34,8 @@ def run(
         each: called with a family's name and measurements as soon as it is done.
 
     Raises:
-        WrongResult: a provider's error is above what it owes.
+        WrongResult: this package's error is above what it owes; another's is left out, and named under
+            ``settings["refused"]``.
         ValueError: an unknown family, or fewer than one round.
     """
     unknown = [name for name in families if name not in FAMILIES]
@@ -43,12 +44,13 @@ def run(
     forget_rates()
     rounds = ROUNDS[request.size] if rounds is None else rounds
     measurements: list[Measurement] = []
+    refused: list[str] = []
     seconds: dict[str, float] = {}
     for name in families:
         started = time.perf_counter()
         subjects = list(FAMILIES[name].subjects(request))
         subjects += variants(name, subjects, request)
-        found = measure(subjects, rounds, show_progress)
+        found = measure(subjects, rounds, show_progress, refused=refused)
         seconds[name] = time.perf_counter() - started
         measurements += found
         if each is not None:
@@ -62,6 +64,7 @@ def run(
         threads=list(request.threads),
         devices=list(request.devices),
         seconds=seconds,
+        refused=refused,
         not_installed=not_installed(families, request),
     )
 

@@ -115,6 +115,8 @@ def _run_families(args: argparse.Namespace) -> int:
         say(args, report.tables(found) + "\n")
 
     results = measure(families, request, rounds=args.rounds, show_progress=show_progress(args), each=show)
+    for sentence in results["settings"]["refused"]:
+        say(args, f"refused, not timed: {sentence}")
     absent = not_installed(families, request)
     if absent:
         say(args, f'not installed, left out: {", ".join(absent)} (pip install "pruning_ext[bench]")')

@@ -38,6 +38,16 @@ def test_a_wrong_result_is_refused_before_it_is_timed(error):
     assert len(calls) == 1
 
 
+def test_others_may_be_left_out_but_ours_must_be_right():
+    refused = []
+    off = dataclasses.replace(subject(2.0), provider="somebody's")
+    found = measure([off, subject()], 1, refused=refused)
+    assert [m.provider for m in found] == ["provider"]
+    assert refused == ["somebody's on family case: error 2 is above 1"]
+    with pytest.raises(WrongResult):
+        measure([dataclasses.replace(subject(2.0), provider=f"{OURS}, variant")], 1, refused=refused)
+
+
 def test_wrong_densities_masks_and_information_are_seen():
     """The comparisons themselves: a result that is off by little, or in one entry, is refused."""
     case = kde.Case(64, 32, rows=8)
@@ -89,7 +99,7 @@ def test_rounds_must_be_positive():
 
 def test_peak_memory_sees_what_is_freed_again():
     size = 1 << 26
-    found = peak_memory(lambda: torch.ones(size, dtype=torch.uint8).sum())
+    found = peak_memory(lambda: torch.ones(size // 4).sum())
     assert found is None or size * 0.9 < found < size * 1.5
     idle = peak_memory(lambda: None)
     assert idle is None or idle < size / 8
@@ -140,7 +150,7 @@ def test_committed_results_can_be_read(path):
     for entry in json.loads(path.read_text())["measurements"]:
         found = Measurement(**entry)
         assert found.ms_per_row > 0
-        assert found.error <= found.error_limit
+        assert found.error_limit is None or found.error <= found.error_limit
 
 
 def test_machine_is_a_file_name():
