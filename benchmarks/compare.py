@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 when every result was right."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
     parser.add_argument("families", nargs="+", choices=[*FAMILIES, "scaling", "model"], metavar="FAMILY")
-    parser.add_argument("--rounds", type=int, help="repetitions (default: 9; model and scaling 3)")
+    parser.add_argument("--rounds", type=int, help="repetitions (default: 7; model and scaling 3)")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, to see that everything runs")
     parser.add_argument("--machine", default=machine_slug(), help="name in the file (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON (default: %(default)s)")
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--rounds must be at least 1, got {chosen.rounds}")
     chosen.out.mkdir(parents=True, exist_ok=True)
     for family in chosen.families:
-        contents, text = _measured(family, chosen.rounds or ROUNDS.get(family, 9), chosen.smoke)
+        contents, text = _measured(family, chosen.rounds or ROUNDS.get(family, 7), chosen.smoke)
         path = chosen.out / f"{family}-{chosen.machine}.json"
         write_json(path, contents)
         print(f"{text}\n\n{path}\n")

@@ -198,8 +198,12 @@ def measure(
                     raise
                 refused.append(str(error))
                 continue
+            started = time.perf_counter()
             memory = subject.job.memory(subject.threads)
-            loops.append(max(1, round(SAMPLE_SECONDS / max(subject.job.seconds(subject.threads, 1), 1e-6))))
+            seconds = time.perf_counter() - started
+            if seconds < SAMPLE_SECONDS:  # or one call is a sample, and another would only cost time
+                seconds = subject.job.seconds(subject.threads, 1)
+            loops.append(max(1, round(SAMPLE_SECONDS / max(seconds, 1e-6))))
             entered.append((subject, check, memory, []))
         for number in tqdm(range(rounds), desc="rounds", leave=False, disable=hide):
             for (subject, _, _, taken), loop in zip(entered, loops, strict=True):

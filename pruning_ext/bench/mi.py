@@ -71,32 +71,32 @@ def providers() -> list[Provider]:
     """Ours; and what a user would write. ``settings`` is a :class:`Share`."""
     return [
         Provider(OURS, _ours, devices=CUDA, floor="carry_save", settings=Share(float("inf"))),
-        Provider("numba loop", lazily("mi_numba", "numba_loop"), "numba", settings=Share(2e8)),
+        Provider("numba loop", lazily("mi_numba", "numba_loop"), "numba", settings=Share(1e8)),
         Provider(
             "numba loop, four tables",
             lazily("mi_numba", "numba_loop_four_tables"),
             "numba",
-            settings=Share(2e8),
+            settings=Share(1e8),
         ),
         Provider(
             "torch, one-hot matmul",
             mi_torch.one_hot_matmul,
             devices=CUDA,
             floor="multiply_add32",
-            settings=Share(3e7, product=True),
+            settings=Share(1.5e7, product=True),
         ),
         Provider(
             "torch, one-hot int8 matmul",
             mi_torch.one_hot_matmul_int8,
             devices=CUDA,
             floor="multiply_add8",
-            settings=Share(1e8, product=True),
+            settings=Share(5e7, product=True),
         ),
-        Provider("torch, bincount of fused codes", mi_torch.bincount, devices=CUDA, settings=Share(5e7)),
+        Provider("torch, bincount of fused codes", mi_torch.bincount, devices=CUDA, settings=Share(2e7)),
         Provider(
-            "torch, scatter_add_ of fused codes", mi_torch.scatter_add, devices=CUDA, settings=Share(5e7)
+            "torch, scatter_add_ of fused codes", mi_torch.scatter_add, devices=CUDA, settings=Share(2e7)
         ),
-        Provider("reference", _reference, quick=False, settings=Share(1e6)),
+        Provider("reference", _reference, quick=False, settings=Share(5e5)),
         library(
             "scikit-learn mutual_info_score", lazily("mi_libraries", "sklearn_scores"), "sklearn", Share(5e4)
         ),

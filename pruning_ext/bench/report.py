@@ -38,14 +38,14 @@ def _table(family: str, case: str, device: str, group: list[Measurement]) -> str
     ours = {m.threads: m.ms_per_row for m in reversed(group) if m.provider.startswith(OURS)}
     rows: list[tuple[str, ...]] = [HEAD]
     for m in sorted(group, key=lambda m: m.ms_per_row):
-        low, high = (duration(ms / 1e3) for ms in m.ms_per_row_quartiles)
+        low, high = m.ms_per_row_quartiles
         rows.append(
             (
                 m.provider,
                 str(m.threads),
                 str(m.rows),
                 duration(m.ms_per_row / 1e3),
-                f"{low} .. {high}",
+                f"{50 * (high - low) / m.ms_per_row:.0f} %",
                 f"{m.ms_per_row / ours[m.threads]:.2f}" if m.threads in ours else "-",
                 f"{m.pairs_per_second:.1e}",
                 f"{m.error:.0e}" if m.error else "0",

@@ -18,7 +18,7 @@ from typing import Any
 
 from pruning_ext.bench.families import FAMILIES
 from pruning_ext.bench.harness import Check, Subject
-from pruning_ext.bench.provider import OURS, Request
+from pruning_ext.bench.provider import OURS, Request, Size
 
 VARIANT = f"{OURS}, {{}}"  # the provider's name in the tables, by instruction set
 
@@ -80,17 +80,21 @@ class Elsewhere:
         return found
 
 
-def variants(family: str, own: list[Subject], request: Request) -> Iterator[Subject]:
-    """The subjects of the provider :data:`OURS` among ``own``, on each lower instruction set that is asked
-    for.
-    """
+def variants(family: str, request: Request) -> Iterator[Subject]:
+    """The provider :data:`OURS` on each lower instruction set asked for, on the cases of a quick run."""
+    size: Size = "quick" if request.size == "full" else request.size
+    reduced = Request(size, request.threads[:1])
+    own = (
+        [s for s in FAMILIES[family].subjects(reduced) if s.provider == OURS]
+        if request.instruction_sets
+        else []
+    )
     for instruction_set in request.instruction_sets:
-        worker = Worker(family, request, instruction_set)
+        worker = Worker(family, reduced, instruction_set)
         for subject in own:
-            if subject.provider == OURS and subject.device == "cpu":
-                job, name = Elsewhere(worker, subject.key), VARIANT.format(instruction_set)
-                # Floors are measured on the best instruction set, which a lower one is not held to.
-                yield dataclasses.replace(subject, provider=name, job=job, floor=None, replaced=None)
+            job, name = Elsewhere(worker, subject.key), VARIANT.format(instruction_set)
+            # Floors are measured on the best instruction set, which a lower one is not held to.
+            yield dataclasses.replace(subject, provider=name, job=job, floor=None, replaced=None)
 
 
 def main(arguments: list[str]) -> None:

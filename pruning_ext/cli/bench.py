@@ -20,9 +20,9 @@ package is not installed are left out: pip install "pruning_ext[bench]" brings t
 
 The default is a quick subset on one thread, two minutes on two cores. --full measures every case and provider
 with one thread and with all, about four minutes a family. A time is that of a row (of a pair, for mutual
-information) in a batch of as many rows as the table says. `floor` is the share of what the machine can do at
-most, measured in the same run (`python -m pydoc pruning_ext.bench.floors`), or how many times as fast it is
-as the methods replaced could be.
+information) in a batch of as many rows as the table says, and +- half of what lies between its quartiles.
+`floor` is the share of what the machine can do at most, measured in the same run, or how many times as fast
+it is as the methods that it replaces could be (`python -m pydoc pruning_ext.bench.floors`).
 
 examples:
   pruning-ext bench
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="default: 1; with --full 1 and the number of cores",
     )
-    group.add_argument("--rounds", type=int, metavar="N", help="repetitions; default: 5, with --full 9")
+    group.add_argument("--rounds", type=int, metavar="N", help="repetitions; default: 3, with --full 7")
     group = parser.add_argument_group("results")
     group.add_argument("--json", type=Path, metavar="FILE", help="write what was measured, where, with what")
     group.add_argument("--plot", type=Path, metavar="DIR", help="write log-log figures as SVG")

@@ -163,7 +163,7 @@ def test_lower_instruction_sets_run_in_processes_of_their_own():
     request = Request("smoke", instruction_sets=lower_instruction_sets()[-1:])
     own = list(FAMILIES["ken"].subjects(request))
     (name,) = request.instruction_sets
-    found = list(variants("ken", own, request))
+    found = list(variants("ken", request))
     assert {s.provider for s in found} == {f"{OURS}, {name}"}
     assert len(found) == len([s for s in own if s.provider == OURS])
     measured = measure(found, 1)
