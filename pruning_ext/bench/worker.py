@@ -84,11 +84,9 @@ def variants(family: str, request: Request) -> Iterator[Subject]:
     """The provider :data:`OURS` on each lower instruction set asked for, on the cases of a quick run."""
     size: Size = "quick" if request.size == "full" else request.size
     reduced = Request(size, request.threads[:1])
-    own = (
-        [s for s in FAMILIES[family].subjects(reduced) if s.provider == OURS]
-        if request.instruction_sets
-        else []
-    )
+    if not request.instruction_sets:
+        return
+    own = [subject for subject in FAMILIES[family].subjects(reduced) if subject.provider == OURS]
     for instruction_set in request.instruction_sets:
         worker = Worker(family, reduced, instruction_set)
         for subject in own:
