@@ -144,3 +144,10 @@ def _run_on_isa(isa: str | None, file: Path) -> str:
 def _load(file: Path) -> dict[str, Tensor]:
     with np.load(file) as arrays:
         return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that the demo takes for its cache."""
+    monkeypatch.setenv("PRUNING_EXT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
