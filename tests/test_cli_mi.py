@@ -18,7 +18,7 @@ from pruning_ext.pruners.ffn import find_blocks
 from tests.pruners.families import WIDTH, inputs, tiny
 
 WORDS = [f"w{i}" for i in range(61)]
-SMALL = ("--bins", 4, "--round-to", 4)
+SMALL = ("--selection", "joint", "--bins", 4, "--round-to", 4)
 
 
 def texts() -> list[str]:
@@ -59,7 +59,9 @@ def test_mi_writes_what_prune_makes_and_plain_from_pretrained_loads_it(
     tokenizer = tr.AutoTokenizer.from_pretrained(tmp_path / "smaller")
     assert {block.width for block in find_blocks(loaded)} == {16}
     expected = prune(
-        model, MIConfig(ratio=0.34, bins=4, round_to=4), calibration=Calibration(texts(), tokenizer)
+        model,
+        MIConfig(ratio=0.34, selection="joint", bins=4, round_to=4),
+        calibration=Calibration(texts(), tokenizer),
     ).model
     batch = inputs("llama")
     with torch.no_grad():
@@ -75,7 +77,9 @@ def test_plan_is_printed_saved_and_followed(saved: Any, capsys: Any, tmp_path: P
     common = ("--ratio", 0.34, *SMALL, "--calibration", file)
     run("plan", "mi", directory, *common, "-o", tmp_path / "plan.json")
     assert "model.layers.*" in capsys.readouterr().out
-    assert Plan.load(tmp_path / "plan.json").config == MIConfig(ratio=0.34, bins=4, round_to=4)
+    assert Plan.load(tmp_path / "plan.json").config == MIConfig(
+        ratio=0.34, selection="joint", bins=4, round_to=4
+    )
     run("mi", directory, "--plan", tmp_path / "plan.json", "-o", tmp_path / "a")
     run("mi", directory, *common, "-o", tmp_path / "b")
     assert (tmp_path / "a/model.safetensors").read_bytes() == (tmp_path / "b/model.safetensors").read_bytes()

@@ -15,10 +15,16 @@ ALLOCATIONS = ("uniform", "global")
 STRATEGIES = ("quantile", "uniform", "zero-quantile")
 DEFAULT_TOKENS = {"histogram": 8192, "renyi": 512}
 
+OF_PAIRS = {"estimator": "histogram", "bins": 16, "strategy": "quantile", "max_tokens": None}
+"""Fields that only mean something for pairs, and their defaults."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MIConfig(PruneConfig):
     """Which FFN neurons go, and what makes up for them. ``targets`` and ``ignore`` name FFN blocks.
+
+    The default is what measured best on real models (docs/evidence.md): importance in the Fisher metric, with
+    the down projection refitted. It does not look at mutual information; ``selection="joint"`` does.
 
     Attributes:
         ratio: fraction of the neurons removed. Exactly one of ``ratio``, ``width`` and ``threshold`` is
@@ -35,7 +41,8 @@ class MIConfig(PruneConfig):
         compensation: ``ridge`` refits the down projection to the dense block's output, see
             :func:`pruning_ext.pruners.compensation.refit_down_projection`; ``none`` leaves it as it is.
         ridge: strength of the pull towards the old weights, relative to the mean squared activation.
-        bins, strategy: see :func:`pruning_ext.ops.mi.discretize`.
+        bins, strategy: see :func:`pruning_ext.ops.mi.discretize`. Like ``estimator`` and ``max_tokens`` they
+            belong to the selections that look at pairs, and are refused with the others.
         max_tokens: tokens whose activations are kept to estimate mutual information, a seeded uniform choice
             among those that count. ``None``: 8192 for ``histogram``, 512 for ``renyi``, whose cost grows with
             the square. Means and second moments always use all tokens.
@@ -53,9 +60,9 @@ class MIConfig(PruneConfig):
     ratio: float | None = None
     width: int | None = None
     threshold: float | None = None
-    selection: str = "joint"
+    selection: str = "importance"
     estimator: str = "histogram"
-    metric: str = "norm"
+    metric: str = "fisher"
     compensation: str = "ridge"
     ridge: float = 0.1
     bins: int = 16
@@ -106,6 +113,12 @@ class MIConfig(PruneConfig):
             raise TypeError(f"recalibrate must be true or false, got {self.recalibrate!r}")
         if self.threshold is not None and self.selection != "random_pairs":
             raise ValueError(f"threshold belongs to selection 'random_pairs', not to {self.selection!r}")
+        for name, default in OF_PAIRS.items():
+            if not self.pairwise and getattr(self, name) != default:
+                raise ValueError(
+                    f"{name} belongs to the selections {', '.join(PAIRWISE)}: "
+                    f"{self.selection!r} looks at no pairs"
+                )
         if self.allocation == "global":
             if self.ratio is None:
                 raise ValueError("allocation 'global' needs ratio: it shares out one number of neurons")

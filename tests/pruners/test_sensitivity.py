@@ -104,7 +104,5 @@ def test_the_fisher_metric_decides_what_is_important() -> None:
         least = (found.square.sqrt() * columns).argsort()[:8].sort().values
         kept = kept_of(layer, block)
         assert sorted({*range(block.width)} - {*kept.tolist()}) == least.tolist()
-    plain = plan(
-        model, MIConfig(ratio=0.34, round_to=4, selection="importance"), calibration=[inputs("llama", 8, 20)]
-    )
+    plain = plan(model, MIConfig(ratio=0.34, round_to=4, metric="norm"), calibration=[inputs("llama", 8, 20)])
     assert [x.details["removed"] for x in plain.layers] != [x.details["removed"] for x in made.layers]

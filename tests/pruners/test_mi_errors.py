@@ -1,0 +1,89 @@
+"""What the MI pruner refuses, each in a sentence; and its configuration as a dictionary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import transformers as tr
+
+from pruning_ext import plan
+from pruning_ext.pruners import Calibration, MIConfig
+from tests.pruners.families import tiny
+from tests.pruners.test_calibration import tokenizer
+from tests.pruners.test_mi import batches, config
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"ratio": 0.01}, r"ratio is 0\.01: it rounds to 0 neurons of FFN block model\.layers\.0"),
+        ({"ratio": 1.0}, r"ratio is 1\.0: it rounds to all 24 neurons"),
+        ({"ratio": 0.95}, r"ratio is 0\.95: it rounds to all 24 neurons"),
+        ({"ratio": None, "width": 24}, "width is 24: FFN block .* has 24 neurons, so none would go"),
+        ({"round_to": 24}, "round_to is 24: FFN block .* has only 24 neurons"),
+        ({"ratio": 0.01, "allocation": "global"}, "rounds to 0 neurons"),
+    ],
+)
+def test_removing_nothing_or_everything_is_a_sentence(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        plan(tiny("llama"), config(**fields), calibration=batches("llama"))
+
+
+def test_missing_inputs_are_sentences() -> None:
+    model = tiny("llama")
+    with pytest.raises(ValueError, match="calibration is missing"):
+        plan(model, config())
+    with pytest.raises(ValueError, match="calibration is empty"):
+        plan(model, config(), calibration=[])
+    with pytest.raises(ValueError, match="calibration is empty"):
+        plan(model, config(), calibration=Calibration(["", ""], tokenizer))
+    with pytest.raises(ValueError, match="calibration has 1 token"):
+        plan(model, config(), calibration=torch.tensor([[5]]))
+    with pytest.raises(ValueError, match="pretrained is given"):
+        plan(model, config(), calibration=batches("llama"), pretrained=model)
+    with torch.device("meta"):
+        ghost = tr.LlamaForCausalLM(model.config)
+    with pytest.raises(ValueError, match=r"tensor model\.embed_tokens\.weight is on the meta device"):
+        plan(ghost, config(), calibration=batches("llama"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "exactly one of ratio, width and threshold, got none"),
+        ({"ratio": 0.5, "width": 8}, "got ratio and width"),
+        ({"ratio": 1.5}, "ratio must lie from 0 to 1"),
+        ({"ratio": 0.5, "selection": "best"}, "selection must be one of joint"),
+        ({"ratio": 0.5, "estimator": "kde"}, "estimator must be one of"),
+        ({"ratio": 0.5, "compensation": "magic"}, "compensation must be one of"),
+        ({"ratio": 0.5, "metric": "max"}, "metric must be one of"),
+        ({"ratio": 0.5, "strategy": "kmeans"}, "strategy must be one of"),
+        ({"ratio": 0.5, "bins": 1}, "bins must be at least 2"),
+        ({"ratio": 0.5, "bins": 2, "strategy": "zero-quantile"}, "bins must be at least 3"),
+        ({"ratio": 0.5, "bins": 257}, "bins must be at most 256"),
+        ({"ratio": 0.5, "ridge": 0.0}, "ridge must be a finite number above 0"),
+        ({"ratio": 0.5, "round_to": 0}, "round_to must be at least 1"),
+        ({"ratio": 0.5, "max_tokens": 1}, "max_tokens must be at least 2"),
+        (
+            {"ratio": 0.5, "bins": 8},
+            "bins belongs to the selections joint, .*: 'importance' ",
+        ),
+        ({"ratio": 0.5, "selection": "random", "estimator": "renyi"}, "'random' looks at no pairs"),
+        ({"ratio": 0.5, "strategy": "uniform"}, "strategy belongs to the selections"),
+        ({"ratio": 0.5, "max_tokens": 64}, "max_tokens belongs to the selections"),
+        ({"threshold": 0.1}, "threshold belongs to selection 'random_pairs'"),
+        ({"width": 8, "allocation": "global"}, "allocation 'global' needs ratio"),
+        ({"ratio": 0.5, "allocation": "global", "selection": "random"}, "selection 'random' has none"),
+        ({"ratio": 0.5, "allocation": "global", "recalibrate": True}, "cannot recalibrate"),
+    ],
+)
+def test_bad_configurations_are_sentences(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        MIConfig(**fields)
+
+
+def test_config_round_trips_through_a_dictionary() -> None:
+    settings = MIConfig(ratio=0.25, selection="greedy", targets=("layers.1",), bins=8)
+    assert MIConfig.from_dict(settings.to_dict()) == settings
