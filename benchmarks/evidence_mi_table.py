@@ -8,6 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from pruning_ext.pruners.selection import PAIRWISE
+
+RATIO, COMPENSATION = 0.25, "ridge"
+"""Where arms are compared with the default, text by text."""
+
+RESAMPLES = 10_000
+
 # Two-sided 95 % quantiles of Student's t with n - 1 degrees of freedom, for intervals over seeds.
 _STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 
@@ -23,10 +30,14 @@ def tables(document: dict[str, Any]) -> str:
             reference = float(np.mean(dense["loss"]))
             title = f"{model}: perplexity over the dense model's {math.exp(reference):.1f}"
             parts.append(_table(title, rows, lambda arm, r=reference: np.mean(arm["loss"]) - r, math.exp))
+            title = f"{model}: perplexity over the default's"
+            parts.append(_comparison(title, rows, document["defaults"], "loss", math.exp))
         else:
             accuracy = np.mean(dense["correct"])
             title = f"{model}: KL divergence from the unpruned model, in millinats"
             parts.append(_table(title, rows, lambda arm: 1000 * np.mean(arm["kl"]), float))
+            title = f"{model}: KL divergence minus the default's, in millinats"
+            parts.append(_comparison(title, rows, document["defaults"], "kl", lambda value: 1000 * value))
             title = f"{model}: accuracy in percent (unpruned {100 * accuracy:.1f})"
             parts.append(_table(title, rows, lambda arm: 100 * np.mean(arm["correct"]), float))
     return "\n\n".join(parts) or "no results yet"
@@ -52,6 +63,26 @@ def _table(title: str, rows: list[dict[str, Any]], measure: Any, scale: Any) -> 
         for kind, found in cells.items()
     ]
     return f"**{title}**\n\n" + "\n".join(lines)
+
+
+def _comparison(title: str, rows: list[dict[str, Any]], default: dict[str, Any], key: str, scale: Any) -> str:
+    """Mean over seeds and texts of the difference to the default, with its interval over resampled texts."""
+    arms: dict[tuple[str, ...], list[list[float]]] = defaultdict(list)
+    for arm in rows:
+        if (arm["ratio"], arm["compensation"], arm["variant"]) == (RATIO, COMPENSATION, "one pass"):
+            arms[arm["selection"], arm["estimator"], arm["metric"]].append(arm[key])
+    estimator = default["estimator"] if default["selection"] in PAIRWISE else "-"
+    own = arms.pop((default["selection"], estimator, default["metric"]), [])
+    lines = ["| selection | estimator | metric | difference |", "|---|---|---|---:|"]
+    for kind, texts in arms.items():
+        if len(texts) != len(own):
+            continue
+        differences = np.mean(texts, 0) - np.mean(own, 0)
+        resampled = np.random.default_rng(0).integers(len(differences), size=(RESAMPLES, len(differences)))
+        low, high = np.quantile(differences[resampled].mean(1), [0.025, 0.975])
+        interval = f"[{scale(low):.4g}, {scale(high):.4g}]"
+        lines.append("| " + " | ".join([*kind, f"{scale(differences.mean()):.4g} {interval}"]) + " |")
+    return f"**{title} ({RATIO:.0%} removed, {COMPENSATION}; interval over texts)**\n\n" + "\n".join(lines)
 
 
 def _cell(values: list[float], scale: Any) -> str:
