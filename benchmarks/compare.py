@@ -1,7 +1,8 @@
 """``python -m benchmarks.compare FAMILY...``: a recorded run, ``results/<family>-<machine>.json`` for each.
 
 Run it on a quiet machine and commit what it writes. The families are those of ``pruning-ext bench --full``,
-and ``scaling`` (its curves) and ``model`` (KEN over a whole model, each run in a process of its own).
+``scaling`` (its curves), ``model`` (KEN over a whole model), and ``model-mi`` (MI pruning of SmolLM2-135M by
+its parts, and all pairs of many columns; with ``examples`` on the path). Runs of models have a process each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import model_ken
+from benchmarks import model_ken, model_mi
 from pruning_ext.bench import report, scaling
 from pruning_ext.bench.environment import document, machine_slug
 from pruning_ext.bench.families import FAMILIES
@@ -22,16 +23,21 @@ from pruning_ext.bench.harness import Measurement
 from pruning_ext.bench.provider import Request, devices_present, lower_instruction_sets, thread_counts
 from pruning_ext.bench.run import run
 from pruning_ext.files import write_json
+from pruning_ext.pruners.mi_config import METRICS
 
 RESULTS = Path(__file__).parent / "results"
-ROUNDS = {"model": 3, "scaling": 3}
+ROUNDS = {"model": 3, "model-mi": 1, "scaling": 3}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 when every result was right."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
-    parser.add_argument("families", nargs="+", choices=[*FAMILIES, "scaling", "model"], metavar="FAMILY")
-    parser.add_argument("--rounds", type=int, help="repetitions (default: 7; model and scaling 3)")
+    parser.add_argument(
+        "families", nargs="+", choices=[*FAMILIES, "scaling", "model", "model-mi"], metavar="FAMILY"
+    )
+    parser.add_argument(
+        "--rounds", type=int, help="repetitions (default: 7; model and scaling 3; model-mi 1)"
+    )
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, to see that everything runs")
     parser.add_argument("--machine", default=machine_slug(), help="name in the file (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON (default: %(default)s)")
@@ -56,6 +62,10 @@ def _measured(family: str, rounds: int, smoke: bool) -> tuple[dict[str, Any], st
         results = _model_runs(rounds, smoke)
         contents = document("model", [], rounds=rounds, smoke=smoke) | {"measurements": results}
         return contents, _model_table(results)
+    if family == "model-mi":
+        results = _mi_runs(rounds, smoke)
+        contents = document("model-mi", [], rounds=rounds, smoke=smoke) | {"measurements": results}
+        return contents, _mi_table(results)
     threads, sets = thread_counts(), lower_instruction_sets()
     request = Request("smoke" if smoke else "full", threads, devices_present(), sets)
     found: list[Measurement] = []
@@ -89,6 +99,39 @@ def _model_table(results: list[dict[str, Any]]) -> str:
         peak = f"{found['peak_over_models']:.3f}"
         rows.append((str(found["inplace"]), str(found["threads"]), f"{found['seconds']:.3f}", peak))
     return "\n".join(report.aligned(rows))
+
+
+def _mi_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
+    """Both metrics on both threads, and the memory of all pairs; with rounds the fastest run of each."""
+    which = "--smoke" if smoke else "--real"
+    jobs = [("--metric", metric, which, "--inplace") for metric in METRICS]
+    jobs.append(("--pairs", "64", "--tokens", "256") if smoke else ("--pairs", "8192"))
+    progress = tqdm(
+        [job for _ in range(rounds) for job in jobs], desc="MI pruning", leave=False, disable=None
+    )
+    runs = [model_mi.run_apart(*job) for job in progress]
+    return [min(runs[i :: len(jobs)], key=_total) for i in range(len(jobs))]
+
+
+def _total(found: dict[str, Any]) -> float:
+    return float(found.get("prune_seconds") or found["seconds"])
+
+
+def _mi_table(results: list[dict[str, Any]]) -> str:
+    lines = []
+    for found in results[:2]:
+        parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in found["parts_seconds"].items())
+        memory = f"{found['peak_bytes'] / 1e9:.2f} GB"
+        lines.append(
+            f"{found['config']['metric']}: {found['prune_seconds']:.1f} s, {memory}; in seconds: {parts}"
+        )
+    pairs = results[2]
+    rate = f"{pairs['pair_samples_per_second'] / 1e9:.1f}e9 pair-samples/s"
+    lines.append(
+        f"{pairs['rows']} rows of {pairs['samples']} codes: {pairs['seconds']:.1f} s, {rate}, "
+        f"{pairs['peak_bytes'] / 1e9:.2f} GB"
+    )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
