@@ -92,7 +92,7 @@ def model_providers() -> list[Provider]:
     return [
         Provider(f"{OURS}, prune", _prune, devices=CUDA, settings=None),
         Provider(f"{OURS}, ken_mask", partial(ken_mask, keep_ties=True), devices=CUDA, settings=1 << 30),
-        Provider("numba, union-find", lazily("ken_numba", "numba_mask"), "numba", settings=32),
+        Provider("numba, union-find", lazily("ken_numba", "numba_mask"), "numba", settings=4),
         library("published routine", _published, "sklearn", 1),
     ]
 

@@ -137,11 +137,11 @@ def curves(size: Literal["smoke", "full"]) -> list[Curve]:
             lambda p, x: _mi(p, neurons=256, tokens=x, bins=16),
         ),
         Curve(
-            "mi, bins (128 neurons, 8192 tokens)",
+            "mi, bins (512 neurons, 4096 tokens)",
             "bins",
-            _doubling(2, 256),
-            {OURS: 256, COUNTERS: 256, INT8: 32},
-            lambda p, x: _mi(p, neurons=128, tokens=8192, bins=x),
+            _doubling(2, 128),
+            {OURS: 128, COUNTERS: 128, INT8: 16},
+            lambda p, x: _mi(p, neurons=512, tokens=4096, bins=x),
             ((COUNTERS, OURS), (OURS, INT8)),
         ),
         *(
