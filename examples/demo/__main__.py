@@ -14,7 +14,7 @@ from pruning_ext.huggingface import quiet_transformers
 # An act is a module of this package with ``run(out: Path) -> str``, the text to print.
 ACTS = {
     "ken": "KEN on MiniLM fine-tuned on film reviews",
-    "mi": "mutual-information pruning on SmolLM2",
+    "mi": "MI pruning, by its default, on SmolLM2",
 }
 
 

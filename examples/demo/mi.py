@@ -1,4 +1,4 @@
-"""Act two: a quarter of SmolLM2's FFN neurons removed by mutual information, without labels or training.
+"""Act two: a quarter of SmolLM2's FFN neurons removed, without labels or training.
 
 The pruned model is written, and everything said about it is measured on what plain ``from_pretrained`` reads
 back: perplexity on articles that the calibration did not see, size, latency, and a sentence by both models.

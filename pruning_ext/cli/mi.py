@@ -25,12 +25,14 @@ from pruning_ext.pruners.mi_config import ALLOCATIONS, COMPENSATIONS, ESTIMATORS
 from pruning_ext.pruners.selection import SELECTIONS
 
 NAME = "mi"
-HELP = "remove FFN neurons that say what others say; the result is a smaller, ordinary model"
+HELP = "remove FFN neurons that can be spared; the result is a smaller, ordinary model"
 DESCRIPTION = """\
-MI pruning removes neurons of the feed-forward blocks that share most of their
-information with others, and refits the layer that read them (after Huang,
-Song & Pao 2024). It needs texts, but no labels and no training. What is
-written is a model directory that from_pretrained loads.
+MI pruning removes neurons of the feed-forward blocks and refits the layer that
+read them. By default those go that the model's predictions feel least, which
+measured best; --selection joint, greedy and random_pairs weigh the mutual
+information between neurons (after Huang, Song & Pao 2024). It needs texts, but
+no labels and no training. What is written is a model directory that
+from_pretrained loads.
 
 examples:
   a quarter of the neurons of every block:
@@ -38,6 +40,9 @@ examples:
   look at the plan first, then follow it:
     pruning-ext plan mi ./model --ratio 0.25 --calibration texts/ -o plan.json
     pruning-ext mi ./model --plan plan.json -o ./smaller
+  by importance and mutual information together:
+    pruning-ext mi ./model --ratio 0.25 --selection joint \\
+        --calibration texts.txt -o ./smaller
   the paper's own way:
     pruning-ext mi ./model --ratio 0.25 --selection random_pairs \\
         --estimator renyi --compensation none --calibration texts.txt -o ./smaller
