@@ -87,7 +87,9 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
     if path.exists() and not path.is_dir():
         raise FileExistsError(f"{path} exists and is not a directory")
     if path.exists() and any(path.iterdir()) and not overwrite:
-        raise FileExistsError(f"{path} exists and is not empty: name another directory, or overwrite it")
+        raise FileExistsError(
+            f"{path} exists and is not empty: name another directory, or pass overwrite=True"
+        )
     temporary = _sibling(path, "tmp")
     temporary.mkdir(parents=True)
     try:

@@ -48,6 +48,11 @@ def _load_cuda() -> str:
 
 
 if not (PACKAGE / "_C.so").exists():
+    if (PACKAGE.parent / "setup.py").exists():  # the sources come before what is installed, from their folder
+        raise ImportError(
+            f"pruning_ext is imported from its sources in {PACKAGE.parent}, where it is not built: start "
+            "Python in another folder, or build it there with `pip install --no-build-isolation -e .`"
+        )
     raise ImportError(
         "pruning_ext is not built: _C.so is missing; install it with `pip install --no-build-isolation .`"
     )

@@ -47,7 +47,7 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
 
     Raises:
         ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D.
-        TypeError: an item that is neither a tensor nor a mapping.
+        TypeError: one string instead of texts, or an item that is neither a tensor nor a mapping.
     """
     if not isinstance(calibration, Calibration):
         calibration = Calibration(calibration)
@@ -56,7 +56,11 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
         raise ValueError(
             "calibration is missing: MI pruning needs unlabelled inputs to see what the neurons do"
         )
-    items: Iterable[Any] = [data] if isinstance(data, (str, Tensor, Mapping)) else data
+    if isinstance(data, str):
+        raise TypeError(
+            f"calibration is one string, {data[:40]!r}: give a list of texts; what is in a file is read first"
+        )
+    items: Iterable[Any] = [data] if isinstance(data, (Tensor, Mapping)) else data
     batches: list[Batch] = []
     texts: list[str] = []
     for item in items:
@@ -79,10 +83,17 @@ def _batch(model: nn.Module, item: Any) -> Batch:
     if isinstance(item, (tuple, list)) and item and isinstance(item[0], Tensor):
         item = item[0]  # a TensorDataset: inputs first, labels after
     if isinstance(item, Tensor):
+        if item.dim() < 2:
+            raise ValueError(
+                f"calibration holds a tensor of shape {list(item.shape)}, expected [B, S] token ids"
+            )
         name = getattr(model, "main_input_name", "input_ids") if item.is_floating_point() else "input_ids"
         item = {name: item}
     if not isinstance(item, Mapping):
-        raise TypeError(f"calibration holds a {type(item).__name__}, expected texts, tensors or mappings")
+        raise TypeError(
+            f"calibration holds a {type(item).__name__}, expected tensors, mappings, or texts "
+            "in a Calibration with their tokenizer"
+        )
     inputs = {
         name: value for name, value in item.items() if isinstance(value, Tensor) and name not in _LABELS
     }

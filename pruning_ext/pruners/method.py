@@ -53,6 +53,12 @@ def _method_of(config: PruneConfig) -> Method:
     return method
 
 
+def _check_models(model: Any, pretrained: Any) -> None:
+    for name, given in (("model", model), ("pretrained", pretrained)):
+        if not isinstance(given, nn.Module) and (given is not None or name == "model"):
+            raise TypeError(f"{name} is a {type(given).__name__}, expected a torch.nn.Module: load it first")
+
+
 def plan(
     model: nn.Module,
     config: PruneConfig,
@@ -70,6 +76,7 @@ def plan(
         calibration: unlabelled inputs, where the method needs them.
         show_progress: draw a progress bar on stderr.
     """
+    _check_models(model, pretrained)
     return _method_of(config).plan(
         model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
     )
@@ -91,9 +98,20 @@ def prune(
     result remembers its configuration as the attribute ``pruning_config``, for what is written about it on
     disk.
 
+    Args:
+        model: the model to prune (for KEN: the fine-tuned one).
+        config: a :class:`KENConfig`, an :class:`MIConfig`, or a :class:`Plan` of this model.
+        pretrained: for KEN the model that ``model`` was fine-tuned from.
+        calibration: for MI unlabelled inputs: a :class:`Calibration` of texts and their tokenizer, token ids
+            ``[B, S]``, a batch, or an iterable of them.
+        inplace: alter ``model`` itself.
+        show_progress: draw a progress bar on stderr.
+
     Raises:
+        TypeError: a model that is not a ``torch.nn.Module``, its name say.
         ValueError: a plan that was made for a model with other tensor names, shapes or dtypes.
     """
+    _check_models(model, pretrained)
     if isinstance(config, Plan):
         made = config
         method = _method_of(made.config)

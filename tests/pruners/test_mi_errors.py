@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers as tr
 
-from pruning_ext import plan
+from pruning_ext import KENConfig, plan, prune
 from pruning_ext.pruners import Calibration, MIConfig
 from tests.pruners.families import tiny
 from tests.pruners.test_calibration import tokenizer
@@ -82,6 +82,13 @@ def test_missing_inputs_are_sentences() -> None:
 def test_bad_configurations_are_sentences(fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         MIConfig(**fields)
+
+
+def test_names_instead_of_models_are_a_sentence() -> None:
+    with pytest.raises(TypeError, match=r"model is a str, expected a torch\.nn\.Module: load it"):
+        plan("some/model", config(), calibration=batches("llama"))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="pretrained is a str"):
+        prune(tiny("llama"), KENConfig(density=0.5), pretrained="some/base")  # type: ignore[arg-type]
 
 
 def test_config_round_trips_through_a_dictionary() -> None:
