@@ -55,8 +55,7 @@ class Share:
 
 
 CASES = (
-    *(Case(1536, samples, bins) for samples in (4096, 16384) for bins in (8, 16)),
-    *(Case(3072, 16384, bins) for bins in (8, 16)),
+    *(Case(n, samples, bins) for n in (1536, 3072) for samples in (4096, 16384) for bins in (8, 16)),
     Case(1536, 4096, 16, zeros=0.75),
     Case(1536, 4096, 8, zeros=0.75),
     Case(1536, 4096, 4),
