@@ -82,10 +82,12 @@ def mi(document: dict[str, Any], theme: Theme) -> Figure:
     """Pair-samples per second of every provider against the number of bins, 4,096 samples a column."""
     plain: dict[str, Line] = defaultdict(list)
     relu: dict[float, float] = {}  # ours
+    shown: dict[float, int] = {}  # the number of columns by bins: one case for each point of a line
     for row in _one_thread(document):
-        _, samples, bins = _numbers(row["case"])
+        columns, samples, bins = _numbers(row["case"])
         if samples == 4096 and "ReLU" not in row["case"]:
-            plain[row["provider"]].append((bins, row["pairs_per_second"]))
+            if shown.setdefault(bins, columns) == columns:
+                plain[row["provider"]].append((bins, row["pairs_per_second"]))
         elif samples == 4096 and row["provider"] == "pruning_ext":
             relu[bins] = row["pairs_per_second"]
     if not plain:
