@@ -5,6 +5,9 @@
 // Shared memory for n samples and k points: keys and indexes of both (6 bytes an entry, 10 for float64), and a scratch
 // that the sorts and the lattice take in turn. 768 x 384: 27 KB; 4096 x 4096: 81 KB, two blocks to a multiprocessor of
 // an A100 or H100.
+//
+// Machine code for sm_90: moments and sums are DFMA and DADD, folded across lanes by SHFL.BFLY; there is no
+// MUFU.EX2, and nothing in local memory.
 #include "common/block_sort.cuh"
 #include "common/element.h"
 #include "kde/kde_cuda.h"
