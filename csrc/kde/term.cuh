@@ -1,4 +1,4 @@
-// One Gaussian term, exp(-(p - x)^2 / 2 h^2), in float64 and in compensated float32.
+// One Gaussian term, exp(-(p - x)^2 / 2 h^2), in float64 and in float32.
 #pragma once
 
 #include <cmath>
@@ -17,44 +17,57 @@ PRUNING_EXT_HOST_DEVICE inline float fast_exp2(float x) {
 #endif
 }
 
+// Rounded once, never contracted into what follows: equal factors give equal products wherever the compiler puts them.
+PRUNING_EXT_HOST_DEVICE inline double product(double a, double b) {
+#if defined(__CUDA_ARCH__)
+  return __dmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
+
 // Finite for subnormal bandwidths too: 0 times infinity is no number.
 PRUNING_EXT_HOST_DEVICE inline double inverse_of(double bandwidth) { return fmin(1 / bandwidth, 0x1p1023); }
 
-template <typename Real>
-struct Term;
-
-template <>
-struct Term<double> {
+// In float64: a position is the value itself.
+struct ExactTerm {
+  using Position = double;
+  using Sum = double;
   double scale;
-  PRUNING_EXT_HOST_DEVICE explicit Term(double bandwidth) : scale(inverse_of(bandwidth)) {}
-  PRUNING_EXT_HOST_DEVICE static double far_away() { return HUGE_VAL; }
-  PRUNING_EXT_HOST_DEVICE double operator()(double p, double x) const {
+  PRUNING_EXT_HOST_DEVICE explicit ExactTerm(double bandwidth) : scale(inverse_of(bandwidth)) {}
+  PRUNING_EXT_HOST_DEVICE Position position(double x) const { return x; }
+  PRUNING_EXT_HOST_DEVICE static bool holds(Position) { return true; }
+  PRUNING_EXT_HOST_DEVICE static Position far_away() { return HUGE_VAL; }
+  PRUNING_EXT_HOST_DEVICE double operator()(Position p, Position x) const {
     const double z = (p - x) * scale;
     return exp(-0.5 * z * z);
   }
 };
 
-// With c = sqrt(log2(e) / 2) / h the term is 2^-(q q), q = c (p - x). Products are split by FMA into what float32 holds
-// and a rest; the rests enter as 2^-rest = 1 - rest ln 2.
-template <>
-struct Term<float> {
-  float scale, scale_rest, furthest;
-  PRUNING_EXT_HOST_DEVICE explicit Term(double bandwidth) {
-    const double c = 0.84932180028801904272 / bandwidth;  // sqrt(log2(e) / 2)
-    scale = static_cast<float>(c);
-    scale_rest = static_cast<float>(c - static_cast<double>(scale));
-    furthest = 16.0f / scale;  // 2^-256 and 0 are the same; beyond, products would overflow
+// In float32: with q = c x, c = sqrt(log2(e) / 2) / h, the term is 2^-(d d), d = q_p - q_x. Scaled once, in float64, a
+// value is kept as two floats. The first is a multiple of 2^-18, so that the difference of two firsts is exact wherever
+// the term is not 0 (up to 64); the seconds bring the rest. d is then rounded once and its square once, 3 * 2^-24 of
+// the exponent in all.
+struct FastTerm {
+  struct alignas(8) Position {
+    float high, low;
+  };
+  using Sum = float;
+  double scale;
+  PRUNING_EXT_HOST_DEVICE explicit FastTerm(double bandwidth)
+      : scale(fmin(0.84932180028801904272 / bandwidth, 0x1p1000)) {}  // sqrt(log2(e) / 2)
+  PRUNING_EXT_HOST_DEVICE Position position(double x) const {
+    constexpr double kGrid = 0x1.8p34;  // float64 has steps of 2^-18 there
+    const double q = product(x, scale);
+    const float high = static_cast<float>((q + kGrid) - kGrid);
+    return {high, fabsf(high) < HUGE_VALF ? static_cast<float>(q - static_cast<double>(high)) : 0.0f};
   }
-  // Whether the scales of this bandwidth are normal numbers of float32.
-  PRUNING_EXT_HOST_DEVICE static bool holds(double bandwidth) { return bandwidth > 1e-30 && bandwidth < 1e30; }
-  PRUNING_EXT_HOST_DEVICE static float far_away() { return HUGE_VALF; }
-  PRUNING_EXT_HOST_DEVICE float operator()(float p, float x) const {
-    const float d = fminf(fabsf(p - x), furthest);
-    const float q = d * scale;
-    const float q_rest = fmaf(d, scale_rest, fmaf(d, scale, -q));
-    const float square = q * q;
-    const float rest = fmaf(q + q, q_rest, fmaf(q, q, -square));
-    return fast_exp2(-square) * fmaf(rest, -0.69314718056f, 1.0f);
+  // Whether a point's distances to all samples are numbers. A sample further out is infinitely far from such a point.
+  PRUNING_EXT_HOST_DEVICE static bool holds(Position p) { return fabsf(p.high) < 0x1p120f; }
+  PRUNING_EXT_HOST_DEVICE static Position far_away() { return {HUGE_VALF, 0.0f}; }
+  PRUNING_EXT_HOST_DEVICE float operator()(Position p, Position x) const {
+    const float d = (p.high - x.high) + (p.low - x.low);
+    return fast_exp2(-(d * d));
   }
 };
 

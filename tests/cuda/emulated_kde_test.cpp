@@ -15,7 +15,6 @@ struct Case {
   std::int64_t rows, n, k;
   double spread, shift, outlier, bandwidth;  // bandwidth relative to the spread
   bool weighted = false, log = false, leave_one_out = false;
-  std::int64_t shared_points = 0;
 };
 
 template <typename Real>
@@ -87,6 +86,7 @@ const Case kCases[] = {
     {"a row of 768", 2, 768, 384, 0.05, 0, 0, 0.28},
     {"far from 0", 1, 300, 200, 1, 1e5, 0, 0.3},
     {"an outlier", 1, 500, 257, 1, 0, 400, 0.3},
+    {"an outlier too many bandwidths away for float32", 1, 300, 200, 1, 0, 1e38, 0.1},
     {"narrow bandwidth", 1, 400, 300, 1, 0, 0, 1e-4},
     {"wide bandwidth", 1, 129, 127, 1, 0, 0, 50},
     {"weights", 2, 700, 300, 1, 0, 0, 0.2, true},
@@ -97,6 +97,26 @@ const Case kCases[] = {
     {"more samples than a block holds", 1, 9001, 65, 1, 0, 0, 0.2},
     {"more points than a block holds", 1, 65, 5001, 1, 0, 0, 0.2},
 };
+
+// Points that many bandwidths from 0 leave float32: a sample at the point counts in full, its neighbour in float32 not.
+void points_out_of_range() {
+  const float far = 1e30f, next = std::nextafter(far, 2 * far);
+  const std::vector<float> samples{0, far, far, next}, points{0, far, next, -far};
+  const std::vector<double> bandwidth{1e-10};
+  std::vector<float> density(points.size());
+  KdeParams params;
+  params.samples = view(samples, 1, 4);
+  params.points = view(points, 1, 4);
+  params.bandwidth = bandwidth.data();
+  params.density = density.data();
+  params.accuracy = Accuracy::relative_1e5;
+  std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params));
+  FaultWord fault;
+  gaussian_kde_cuda(params, context_with(workspace, fault), Method::direct_fast);
+  const double one = 0.3989422804014327 / bandwidth[0] / 4;
+  const double expected[] = {one, 2 * one, one, 0};
+  for (int j = 0; j < 4; ++j) CHECK(std::fabs(density[j] - expected[j]) <= 1e-5 * one, "%d: %g", j, density[j]);
+}
 
 void ascending_grid() {
   const std::int64_t rows = 3, n = 500, k = 301;
@@ -184,6 +204,7 @@ void run() {
     compare<float>(c, Accuracy::relative_1e12, Method::lattice);
     if (!c.leave_one_out) compare<float>(c, Accuracy::relative_1e5, Method::direct_fast);
   }
+  points_out_of_range();
   ascending_grid();
   rules_and_faults();
 }
