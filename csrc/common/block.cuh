@@ -45,6 +45,12 @@ struct Max {
     return a < b ? b : a;
   }
 };
+struct Or {
+  template <typename T>
+  __device__ T operator()(T a, T b) const {
+    return a | b;
+  }
+};
 
 // The same value in every lane, from partners in a fixed order: run-to-run equal.
 template <int kLanes = kWarp, typename T, typename Op>

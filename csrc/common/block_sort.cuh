@@ -2,10 +2,12 @@
 //
 // Only the indexes move; a digit is looked up through them. Each warp owns a contiguous stretch of the row and a column
 // of counters, so that equal digits keep their order without a single atomic operation: lanes of one digit find each
-// other by __match_any_sync. A digit that all keys share (the low half of every bfloat16) costs its counting only.
+// other by __match_any_sync. A digit that all keys share (the low half of every bfloat16) costs nothing.
 //
 // Counters: 256 digits x warps, of a type that can hold n. Everything may lie in shared or in global memory.
 #pragma once
+
+#include <type_traits>
 
 #include "common/block.cuh"
 
@@ -22,7 +24,14 @@ __device__ Index* block_argsort(const KeyOf& key, unsigned n, Index* index, Inde
   const unsigned begin = min(warp * stretch, n), end = min(begin + stretch, n);
   const unsigned per_thread = kDigits / kWarp;  // counters for each thread to scan, whatever the number of warps
 
+  using Bits = std::conditional_t<(kKeyBits > 32), unsigned long long, unsigned>;
+  Bits differing = 0;
+  for (unsigned i = threadIdx.x; i < n; i += blockDim.x)
+    differing |= static_cast<Bits>(key(index[i])) ^ static_cast<Bits>(key(index[0]));
+  differing = block_reduce(differing, Or{});
+
   for (int shift = 0; shift < kKeyBits; shift += kDigitBits) {
+    if ((differing >> shift & (kDigits - 1)) == 0) continue;
     for (unsigned c = threadIdx.x; c < kDigits * warps; c += blockDim.x) counters[c] = 0;
     __syncthreads();
     for (unsigned first = begin; first < end; first += kWarp) {
@@ -45,12 +54,6 @@ __device__ Index* block_argsort(const KeyOf& key, unsigned n, Index* index, Inde
       next += count;
     }
     __syncthreads();
-
-    const unsigned some = static_cast<unsigned>(key(index[0]) >> shift) & (kDigits - 1);
-    const unsigned past = some + 1 < kDigits ? counters[(some + 1) * warps] : n;
-    const bool all_equal = past - counters[some * warps] == n;
-    __syncthreads();  // the counters are read: they may change
-    if (all_equal) continue;
 
     for (unsigned first = begin; first < end; first += kWarp) {
       const unsigned i = first + lane;
