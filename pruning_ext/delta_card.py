@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pruning_ext.delta_file import CONFIG_NAME, WEIGHTS_NAME
+from pruning_ext.sizes import size_text
 
 _CARD = """\
 ---
@@ -20,10 +21,10 @@ library_name: pruning_ext
 This directory holds what a {architecture} has beyond its base model, {base}:
 {changed:,} of {entries:,} entries, in {differing} of {tensors} tensors. It is not a model by itself.
 
-| | MB |
+| | size |
 |---|---|
-| `{weights}` | {delta_mb:,.2f} |
-| the parameters of the dense model ({dtype}) | {dense_mb:,.2f} |
+| `{weights}` | {delta_size} |
+| the parameters of the dense model ({dtype}) | {dense_size} |
 
 {how}
 Restore the model, bit for bit:
@@ -67,8 +68,8 @@ def write_card(directory: Path, document: dict[str, Any], dense_bytes: int) -> N
         tensors=len(tensors),
         weights=WEIGHTS_NAME,
         config=CONFIG_NAME,
-        delta_mb=(directory / WEIGHTS_NAME).stat().st_size / 1e6,
-        dense_mb=dense_bytes / 1e6,
+        delta_size=size_text((directory / WEIGHTS_NAME).stat().st_size),
+        dense_size=size_text(dense_bytes),
         dtype=document["dtype"],
         how=f"Pruned with {how}.\n" if how else "",
         version=document["library_version"],

@@ -11,7 +11,7 @@ import yaml
 
 from pruning_ext.cli import main
 from pruning_ext.delta import load_delta
-from pruning_ext.delta_file import CONFIG_NAME
+from pruning_ext.delta_file import CONFIG_NAME, WEIGHTS_NAME
 from pruning_ext.pruners import KENConfig, Plan, prune
 from tests.tiny_models import assert_same_bits, make_pair, snapshot
 
@@ -41,6 +41,8 @@ def test_ken_and_apply_restore_what_prune_makes(saved, capsys):
     said = capsys.readouterr()
     assert "kept" in said.out
     assert f"pruning-ext apply {pretrained} {out / 'delta'}" in said.out
+    stored = (out / "delta" / WEIGHTS_NAME).stat().st_size
+    assert f"{out / 'delta'}: {stored / 1000:.1f} kB, " in said.out, "sizes in the unit that fits"
     assert said.err == ""
     run("apply", pretrained, out / "delta", "-o", out / "pruned")
 

@@ -29,6 +29,7 @@ from demo import finetune, inputs
 from demo.measure import Array, Estimate, ReviewTest, kl_divergence, table
 from pruning_ext import KENConfig, load_delta, prune, save_delta
 from pruning_ext.files import write_json
+from pruning_ext.sizes import size_text
 
 DENSITIES = (0.75, 0.5, 0.25, 0.1)
 CRITERIA = ("ken", "density", "magnitude", "delta", "random")
@@ -176,7 +177,7 @@ def _table(stage: Stage, arms: list[Arm], dense_bytes: int) -> str:
             rows.append(())
             density = arm.density
         rows.append(_cells(stage, arm, dense_bytes))
-    title = f"KEN on MiniLM, {REVIEWS} reviews of unseen films; the dense file has {dense_bytes / 1e6:.1f} MB"
+    title = f"KEN on MiniLM, {REVIEWS} reviews of unseen films; the dense file has {size_text(dense_bytes)}"
     return f"{title}\n\n{table(header, rows)}"
 
 
@@ -184,7 +185,7 @@ def _cells(stage: Stage, arm: Arm, dense_bytes: int) -> tuple[str, ...]:
     costs = ("-", "-", "-")
     if arm.delta_bytes is not None:
         costs = (
-            f"{arm.delta_bytes / 1e6:.1f} MB",
+            size_text(arm.delta_bytes),
             f"{arm.delta_bytes / dense_bytes:.1%}",
             f"{arm.seconds:.2f}",
         )

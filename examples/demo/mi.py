@@ -24,6 +24,7 @@ from pruning_ext import MIConfig, export, prune
 from pruning_ext.files import write_json
 from pruning_ext.pruners.calibration import read_batches
 from pruning_ext.pruners.latency import forward_seconds
+from pruning_ext.sizes import size_text
 
 RATIO = 0.25
 CALIBRATION_TOKENS = 16384
@@ -127,7 +128,7 @@ def _text(rows: list[dict[str, Any]], seconds: float, written: Path) -> str:
             row["model"],
             f"{row['ffn_width']:,}",
             f"{row['parameters'] / 1e6:.1f} M",
-            f"{row['file_bytes'] / 1e6:.0f} MB",
+            size_text(row["file_bytes"]),
             row["perplexity"].text(1),
             f"{row['perplexity_ratio'].value:.2f}x",
             f"{row['forward_seconds'] * 1e3:.0f} ms",

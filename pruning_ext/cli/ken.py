@@ -11,6 +11,7 @@ from pruning_ext.delta import save_delta
 from pruning_ext.delta_file import WEIGHTS_NAME
 from pruning_ext.pruners import KENConfig, Plan, plan, prune
 from pruning_ext.pruners.rows import CRITERIA
+from pruning_ext.sizes import size_text
 
 NAME = "ken"
 HELP = "keep k entries in each row of a fine-tuned model, the others become pretrained again"
@@ -72,10 +73,10 @@ def run(args: argparse.Namespace) -> None:
         show_progress=show_progress(args),
     )
     report = result.report
-    size = (written / WEIGHTS_NAME).stat().st_size / 1e6
-    dense = result.plan.model.bytes / 1e6
+    size = (written / WEIGHTS_NAME).stat().st_size
+    dense = result.plan.model.bytes
     say(args, f"kept {report['kept']:,} of {report['entries']:,} entries in {report['seconds']:.1f} s")
-    say(args, f"{written}: {size:,.1f} MB, {size / dense:.1%} of the model's {dense:,.1f} MB")
+    say(args, f"{written}: {size_text(size)}, {size / dense:.1%} of the model's {size_text(dense)}")
     say(args, f"restore it with: pruning-ext apply {args.pretrained} {written} -o DIR")
 
 

@@ -23,6 +23,7 @@ from pruning_ext.pruners.ffn import WIDTHS_KEY
 from pruning_ext.pruners.latency import forward_seconds
 from pruning_ext.pruners.mi_config import ALLOCATIONS, COMPENSATIONS, ESTIMATORS, METRICS, STRATEGIES
 from pruning_ext.pruners.selection import SELECTIONS
+from pruning_ext.sizes import size_text
 
 NAME = "mi"
 HELP = "remove FFN neurons that can be spared; the result is a smaller, ordinary model"
@@ -137,7 +138,7 @@ def run(args: argparse.Namespace) -> None:
         )
     (old, new), (old_bytes, new_bytes) = report["parameters"], report["bytes"]
     say(args, f"parameters {old:,} -> {new:,} ({new / old:.1%})")
-    say(args, f"bytes      {old_bytes / 1e6:,.1f} MB -> {new_bytes / 1e6:,.1f} MB")
+    say(args, f"size       {size_text(old_bytes)} -> {size_text(new_bytes)}")
     if before is not None and after is not None:
         say(
             args, f"forward    {before * 1e3:,.1f} ms -> {after * 1e3:,.1f} ms on the first calibration batch"

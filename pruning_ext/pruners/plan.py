@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pruning_ext.files import file_sha256, read_json, read_tensors, write_json, write_tensors
 from pruning_ext.pruners.config import PruneConfig
+from pruning_ext.sizes import size_text
 
 FORMAT = "pruning_ext plan"
 FORMAT_VERSION = 1
@@ -108,7 +109,7 @@ class Plan:
             f"{self.model.parameters:,} parameters",
             "  " + ", ".join(f"{key}={value}" for key, value in settings.items()),
         ]
-        rows: list[tuple[str, ...]] = [("layer", "count", "parameters", "kept", "share", "MB", "kept MB")]
+        rows: list[tuple[str, ...]] = [("layer", "count", "parameters", "kept", "share", "size", "kept size")]
         rows += [_row(name, layers) for name, layers in _grouped(self.layers).items()]
         rows.append(_row("total", list(self.layers)))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -185,8 +186,8 @@ def _grouped(layers: tuple[LayerPlan, ...]) -> dict[str, list[LayerPlan]]:
 def _row(name: str, layers: list[LayerPlan]) -> tuple[str, ...]:
     parameters, kept = sum(x.parameters for x in layers), sum(x.kept for x in layers)
     share = f"{kept / parameters:.1%}" if parameters else "-"
-    before, after = sum(x.bytes for x in layers) / 1e6, sum(x.kept_bytes for x in layers) / 1e6
-    return (name, str(len(layers)), f"{parameters:,}", f"{kept:,}", share, f"{before:,.2f}", f"{after:,.2f}")
+    before, after = sum(x.bytes for x in layers), sum(x.kept_bytes for x in layers)
+    return (name, str(len(layers)), f"{parameters:,}", f"{kept:,}", share, size_text(before), size_text(after))
 
 
 def _aligned(cells: tuple[str, ...], widths: list[int]) -> list[str]:
