@@ -186,8 +186,8 @@ def _grouped(layers: tuple[LayerPlan, ...]) -> dict[str, list[LayerPlan]]:
 def _row(name: str, layers: list[LayerPlan]) -> tuple[str, ...]:
     parameters, kept = sum(x.parameters for x in layers), sum(x.kept for x in layers)
     share = f"{kept / parameters:.1%}" if parameters else "-"
-    before, after = sum(x.bytes for x in layers), sum(x.kept_bytes for x in layers)
-    return (name, str(len(layers)), f"{parameters:,}", f"{kept:,}", share, size_text(before), size_text(after))
+    sizes = [size_text(sum(x.bytes for x in layers)), size_text(sum(x.kept_bytes for x in layers))]
+    return (name, str(len(layers)), f"{parameters:,}", f"{kept:,}", share, *sizes)
 
 
 def _aligned(cells: tuple[str, ...], widths: list[int]) -> list[str]:
