@@ -263,7 +263,7 @@ def test_the_files_say_what_they_are(tmp_path):
     for words in ("base_model: someone/tiny-bert", "density=0.25", "BertForSequenceClassification"):
         assert words in card
     stored = (directory / WEIGHTS_NAME).stat().st_size
-    assert f"| `{WEIGHTS_NAME}` | {stored / 1000:.2f} kB |" in card
+    assert f"| `{WEIGHTS_NAME}` | {stored / 1000:.1f} kB |" in card
 
 
 def test_any_fine_tuned_model_has_a_delta(tmp_path):
