@@ -4,7 +4,7 @@ A *floor* is the work that no method of a provider's kind can avoid, in steps wh
 
 * ``copy``, bytes read and written: the inputs read once, the results written once. The floor of every method
   whose time is linear in its inputs: the lattice KDE, binning + FFT, KEN's selection.
-* ``exp32``, ``exp64``, exponentials: the floor of a direct Gaussian sum, ``n k`` of them in each row.
+* ``exp32``, ``exp64``, exponentials (CPU): the floor of a direct Gaussian sum, ``n k`` of them in each row.
 * ``multiply_add32``, of a float32 matrix product: the floor of one-hot products, ``bins^2`` for each
   pair-sample; ``multiply_add8``, the same of int8 into int32 (CPU).
 * ``carry_save``, bits through a full adder in registers (CPU): the floor of this package's counting,
@@ -97,18 +97,22 @@ def _copy(threads: int, device: str) -> float:
     return _best(lambda: target.copy_(source), 2 * COPIED, device)
 
 
-def _exp(dtype: torch.dtype, threads: int, device: str) -> float:
-    """The best exponential at hand: torch's and NumPy's, and that of this package's direct sum."""
-    size = CACHED * (1 if device == "cpu" else 1 << 9)
-    x = torch.linspace(-20, 0, size, dtype=dtype, device=device)
+def _exp(dtype: torch.dtype, threads: int, device: str) -> float | None:
+    """The best exponential at hand: torch's and NumPy's, and that of this package's direct sum.
+
+    Of a GPU torch can only measure the memory that exponentials go through; ``benchmarks/floors.cu`` has
+    the rate of its units.
+    """
+    if device != "cpu":
+        return None
+    x = torch.linspace(-20, 0, CACHED, dtype=dtype)
     out = torch.empty_like(x)
-    rates = [_best(lambda: torch.exp(x, out=out), size, device)]
-    if device == "cpu":
-        pieces = list(zip(x.chunk(threads), out.chunk(threads), strict=True))
-        arrays = [(piece.numpy(), into.numpy()) for piece, into in pieces]
-        rates.append(_best_in_threads(lambda i: np.exp(arrays[i][0], out=arrays[i][1]), size, threads))
-        if dtype == torch.float64:
-            rates.append(_direct_sum(threads))
+    rates = [_best(lambda: torch.exp(x, out=out), CACHED, "cpu")]
+    pieces = list(zip(x.chunk(threads), out.chunk(threads), strict=True))
+    arrays = [(piece.numpy(), into.numpy()) for piece, into in pieces]
+    rates.append(_best_in_threads(lambda i: np.exp(arrays[i][0], out=arrays[i][1]), CACHED, threads))
+    if dtype == torch.float64:
+        rates.append(_direct_sum(threads))
     return max(rates)
 
 

@@ -25,8 +25,7 @@ class Request:
 
     Attributes:
         size: ``"smoke"``: tiny, to see that everything runs; ``"quick"``: few cases and providers, two
-        minutes
-            for all families; ``"full"``: everything, four minutes for each.
+            minutes for all families; ``"full"``: everything, four minutes for each.
         threads: torch's numbers of threads; providers that have no threads get 1 only.
         devices: ``"cpu"``, ``"cuda"``.
         instruction_sets: lower ones than the best, to measure in a process each.
