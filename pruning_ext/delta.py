@@ -10,7 +10,6 @@ already.
 from __future__ import annotations
 
 import copy
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterable
@@ -18,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
 from pruning_ext import __version__
+from pruning_ext.delta_base import check_sources, find_sources, tensor_sha256
 from pruning_ext.delta_card import write_card
 from pruning_ext.delta_file import CONFIG_NAME, FORMAT, FORMAT_VERSION, WEIGHTS_NAME, DeltaFile, checksum
 from pruning_ext.encoding import WHOLE, decode, encode
@@ -29,7 +28,7 @@ from pruning_ext.files import atomic_directory, file_sha256, write_json
 from pruning_ext.huggingface import build_model, describe_model, same_config, set_generation_config
 from pruning_ext.progress import progress
 from pruning_ext.pruners.config import PruneConfig
-from pruning_ext.pruners.pairing import Pair, base_prefixes, find_counterpart, named_state, pair_tensors
+from pruning_ext.pruners.pairing import Pair, named_state, pair_tensors
 
 
 def save_delta(
@@ -116,9 +115,9 @@ def load_delta(
     with DeltaFile(directory) as delta:
         state = named_state(base, "base")
         tensors = {other: tensor for name, (tied, tensor) in state.items() for other in (name, *tied)}
-        sources = _find_sources(delta, tensors, base)
-        for name in progress(delta.tensors, "verify", show_progress):
-            _check_source(delta, name, sources[name])
+        sources = find_sources(delta, tensors, base)
+        check_sources(delta, sources, show_progress)
+        for name in delta.tensors:
             delta.check(name)
         if _is_same_shape_of_model(delta, base, state):
             result = base if inplace else copy.deepcopy(base)
@@ -171,43 +170,6 @@ def _encode_pair(pair: Pair) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "base_sha256": tensor_sha256(pair.base) if needs_base and pair.base is not None else None,
     }
     return entry, dict(encoded.parts)
-
-
-def tensor_sha256(tensor: Tensor) -> str:
-    """Hexadecimal sha256 of a tensor's bytes in storage order (rows first)."""
-    flat = tensor.detach().cpu().contiguous().view(-1)
-    return hashlib.sha256(flat.view(torch.uint8).numpy().data).hexdigest()
-
-
-def _find_sources(delta: DeltaFile, tensors: dict[str, Tensor], base: nn.Module) -> dict[str, Tensor | None]:
-    prefixes = [*base_prefixes(base), *delta.prefixes]
-    sources: dict[str, Tensor | None] = {}
-    for name, entry in delta.tensors.items():
-        if entry.base is None:
-            sources[name] = None
-            continue
-        found = find_counterpart((entry.base, name, *entry.tied), entry.shape, tensors, prefixes)
-        if found is None:
-            raise ValueError(
-                f"base ({type(base).__name__}) has no tensor {entry.base} of shape {list(entry.shape)}, "
-                f"which the delta in {delta.directory} applies to"
-            )
-        sources[name] = tensors[found]
-    return sources
-
-
-def _check_source(delta: DeltaFile, name: str, source: Tensor | None) -> None:
-    entry = delta.tensors[name]
-    if source is None:
-        return
-    if source.dtype != entry.dtype:
-        raise ValueError(f"base tensor {entry.base} is {source.dtype}, the delta was made for {entry.dtype}")
-    if tensor_sha256(source) != entry.base_sha256:
-        origin = delta.document["base_model_name_or_path"]
-        raise ValueError(
-            f"base tensor {entry.base} is not the one that the delta in {delta.directory} was made from: its "
-            f"sha256 differs{f' (the base was {origin})' if origin else ''}"
-        )
 
 
 def _is_same_shape_of_model(

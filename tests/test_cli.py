@@ -135,8 +135,11 @@ def test_another_base_is_one_sentence_and_writes_nothing(saved, capsys):
     capsys.readouterr()
     run("apply", out / "other", out / "delta", "-o", out / "pruned", expect=1)
     error = capsys.readouterr().err
-    assert error.startswith("pruning-ext: error: base tensor ")
-    assert "sha256 differs" in error
+    first = next(name for name, _ in base.named_parameters())
+    assert error.startswith(
+        f"pruning-ext: error: base is not the one that the delta in {out / 'delta'} was made"
+    )
+    assert error.endswith(f"(that was {pretrained}): the sha256 of {first} differs\n")
     assert error.count("\n") == 1
     assert not (out / "pruned").exists()
 
@@ -179,6 +182,11 @@ def test_missing_arguments_and_models(tmp_path, capsys):
     assert capsys.readouterr().err == f"pruning-ext: error: {tmp_path / 'nowhere'} is not a directory\n"
     run("apply", tmp_path / "b", tmp_path / "d", "-o", tmp_path / "c", expect=1)
     assert "is not a delta" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    for name, sentence in (("empty", "is a directory without config.json"), ("file", "is a file: name the")):
+        run("mi", tmp_path / name, "--ratio", 0.5, "--calibration", "x", "-o", tmp_path / "c", expect=1)
+        assert capsys.readouterr().err.startswith(f"pruning-ext: error: {tmp_path / name} {sentence}")
 
 
 def test_a_class_is_asked_for_when_the_configuration_names_none(tmp_path, capsys):

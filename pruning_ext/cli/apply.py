@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from typing import Any
 
 import torch
 
 from pruning_ext.cli.common import add_output_options, check_output, say, show_progress
-from pruning_ext.cli.models import companion_files, load_model
+from pruning_ext.cli.models import MissingWeightsError, check_model, companion_files, load_model
 from pruning_ext.delta import load_delta
+from pruning_ext.delta_base import listed, not_the_base
 from pruning_ext.delta_file import read_delta_config
 from pruning_ext.files import atomic_directory
 from pruning_ext.huggingface import quiet_transformers
@@ -41,13 +43,8 @@ def run(args: argparse.Namespace) -> None:
     """Load, apply, and write ``args.output``."""
     check_output(args)
     document = read_delta_config(args.delta)
-    base = load_model(
-        args.base,
-        model_class=args.base_class or document["base_architecture"],
-        option="--base-class",
-        dtype=getattr(torch, document["dtype"]),
-        progress=show_progress(args),
-    )
+    check_model(args.base)
+    base = _load_base(args, document)
     model = load_delta(base, args.delta, inplace=True, show_progress=show_progress(args))
     companions = {file.name: file for path in (args.base, args.delta) for file in companion_files(path)}
     with atomic_directory(args.output, overwrite=args.overwrite) as temporary:
@@ -56,3 +53,28 @@ def run(args: argparse.Namespace) -> None:
         for file in companions.values():
             shutil.copyfile(file, temporary / file.name)
     say(args, f"{args.output}: {type(model).__name__}, restored from {args.base} and {args.delta}")
+
+
+def _load_base(args: argparse.Namespace, document: dict[str, Any]) -> Any:
+    """The base in the class that the delta records; another model is told by its type or missing tensors."""
+    from transformers import AutoConfig
+
+    ours = getattr(AutoConfig.from_pretrained(args.base), "model_type", None)
+    theirs = (document["model_config"] or {}).get("model_type")
+    if theirs and ours != theirs:
+        why = f"{args.base} is a model of type {ours!r}, not {theirs!r}"
+        raise ValueError(not_the_base(args.delta, document, why))
+    try:
+        return load_model(
+            args.base,
+            model_class=args.base_class or document["base_architecture"],
+            option="--base-class",
+            dtype=getattr(torch, document["dtype"]),
+            progress=show_progress(args),
+        )
+    except MissingWeightsError as error:
+        needed = {entry["base"] for entry in document["tensors"].values()}.intersection(error.names)
+        if not needed:  # the delta does without: another class will do
+            raise
+        why = f"{args.base} has no {listed(sorted(needed))}"
+        raise ValueError(not_the_base(args.delta, document, why)) from error

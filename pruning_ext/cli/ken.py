@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from pruning_ext.cli.common import add_config_options, check_output, config_from_args, say, show_progress
-from pruning_ext.cli.models import changed_companions, load_model
+from pruning_ext.cli.models import changed_companions, check_model, load_model
 from pruning_ext.delta import save_delta
 from pruning_ext.delta_file import WEIGHTS_NAME
 from pruning_ext.pruners import KENConfig, Plan, plan, prune
@@ -93,6 +93,8 @@ def _config(args: argparse.Namespace) -> KENConfig:
 
 
 def _load(args: argparse.Namespace) -> tuple[Any, Any]:
+    for path in (args.finetuned, args.pretrained):
+        check_model(path)
     bars = show_progress(args)
     model = load_model(args.finetuned, model_class=args.model_class, option="--model-class", progress=bars)
     pretrained = load_model(

@@ -14,7 +14,7 @@ from pruning_ext.cli.common import (
     say,
     show_progress,
 )
-from pruning_ext.cli.models import load_model
+from pruning_ext.cli.models import check_model, load_model
 from pruning_ext.cli.texts import read_texts
 from pruning_ext.huggingface import quiet_transformers
 from pruning_ext.pruners import Calibration, MIConfig, Plan, export, plan, prune
@@ -178,6 +178,7 @@ def _todo(args: argparse.Namespace) -> MIConfig | Plan:
 def _load(args: argparse.Namespace) -> tuple[Any, Any]:
     from transformers import AutoTokenizer
 
+    check_model(args.model)
     model = load_model(
         args.model, model_class=args.model_class, option="--model-class", progress=show_progress(args)
     )

@@ -9,7 +9,11 @@ from typing import Any
 import torch
 
 from pruning_ext.cli.common import UsageError
+from pruning_ext.delta_file import CONFIG_NAME
 from pruning_ext.huggingface import find_model_class, quiet_transformers
+
+HUB_SECONDS = 10
+"""How long the hub may take to say whether it knows a name."""
 
 # What from_pretrained of tokenizers and processors reads, beside the model.
 _COMPANIONS = (
@@ -34,6 +38,70 @@ _COMPANIONS = (
 )
 
 
+class MissingWeightsError(UsageError):
+    """A model's files lack weights that its class needs.
+
+    Attributes:
+        names: the tensors, as the class calls them.
+    """
+
+    def __init__(self, path: str, kind: str, names: list[str], option: str) -> None:
+        super().__init__(
+            f"{path} has no weights for {len(names)} tensors of {kind} ({names[0]} ...), which would be "
+            f"random: pass {option} with the class it was saved from"
+        )
+        self.names = names
+
+
+def check_model(path: str) -> None:
+    """Say at once if there is no such model, in a directory or on the hub.
+
+    The libraries below would ask the hub again and again before they give up, also for a name that was
+    meant to be a directory. Here a hub that cannot be reached is asked once; what lies in its cache needs no
+    asking.
+
+    Raises:
+        OSError: no such directory and no such name on the hub, or a hub that cannot be reached.
+    """
+    directory = Path(path)
+    if directory.is_dir():
+        if (directory / "config.json").is_file():
+            return
+        what = "it is a delta, see pruning-ext apply" if (directory / CONFIG_NAME).is_file() else "no model"
+        raise FileNotFoundError(f"{path} is a directory without config.json: {what}")
+    if directory.exists():
+        raise NotADirectoryError(f"{path} is a file: name the directory that holds the model")
+    if path.startswith((".", "/", "~")) or path.count("/") > 1:
+        raise FileNotFoundError(f"{path} is not a directory")  # and not a name on the hub either
+    _ask_hub(path)
+
+
+def _ask_hub(name: str) -> None:
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+    )
+
+    absent = f"there is no directory {name}"
+    try:
+        if not isinstance(try_to_load_from_cache(name, "config.json"), str):
+            HfApi().model_info(name, timeout=HUB_SECONDS)
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise FileNotFoundError(
+            f"{absent}, and no model of that name on the hub, where names look like owner/name"
+        ) from error
+    except HfHubHTTPError:
+        return  # it answers: from_pretrained says what it has against us
+    except Exception as error:  # each version of the client has its own for a network that is not there
+        reason = "HF_HUB_OFFLINE is set" if isinstance(error, OfflineModeIsEnabled) else str(error)
+        raise ConnectionError(
+            f"{absent}, and the hub, where names look like owner/name, cannot be asked: {reason}"
+        ) from error
+
+
 def load_model(
     path: str,
     *,
@@ -45,20 +113,18 @@ def load_model(
     """The model in a directory or on the hub, in the class its configuration names, on the CPU.
 
     Args:
-        path: a directory or a hub name.
+        path: a directory or a hub name that :func:`check_model` has seen.
         model_class: a transformers class that overrides the configuration's.
         option: the option that sets ``model_class``, for messages.
         dtype: as for ``from_pretrained``.
         progress: let transformers draw its progress bars.
 
     Raises:
-        UsageError: no class is known, or the class needs weights that the files lack (they would be random).
-        OSError: there is no such model.
+        UsageError: no class is known.
+        MissingWeightsError: the class needs weights that the files lack (they would be random).
     """
     from transformers import AutoConfig
 
-    if not Path(path).is_dir() and (path.startswith((".", "/", "~")) or path.count("/") > 1):
-        raise FileNotFoundError(f"{path} is not a directory")  # and not a name on the hub either
     config = AutoConfig.from_pretrained(path)
     names = [model_class] if model_class else list(config.architectures or [])
     kind: Any = next((found for name in names if (found := find_model_class(name))), None)
@@ -70,10 +136,7 @@ def load_model(
     with quiet_transformers(bars=progress):
         model, found = kind.from_pretrained(path, dtype=dtype, output_loading_info=True)
     if missing := sorted(found["missing_keys"]):
-        raise UsageError(
-            f"{path} has no weights for {len(missing)} tensors of {kind.__name__} ({missing[0]} ...), which "
-            f"would be random: pass {option} with the class it was saved from"
-        )
+        raise MissingWeightsError(path, kind.__name__, missing, option)
     return model
 
 

@@ -1,0 +1,101 @@
+"""What the command says of models that are not there, or not the right ones."""
+
+import pytest
+import transformers
+from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
+
+from pruning_ext.cli import main
+from pruning_ext.cli.models import HUB_SECONDS, check_model
+from pruning_ext.delta import save_delta
+from tests.tiny_models import assert_same_bits, make_pair, snapshot
+
+
+def run(*args, expect=0):
+    assert main([str(arg) for arg in args]) == expect
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (ConnectionError("Name or service not known"), "cannot be asked: Name or service not known"),
+        (OfflineModeIsEnabled("a long story"), "cannot be asked: HF_HUB_OFFLINE is set"),
+        (HFValidationError("bad name"), "no model of that name on the hub"),
+    ],
+)
+def test_a_name_that_is_no_directory_is_asked_for_once(tmp_path, capsys, monkeypatch, answer, sentence):
+    """By one request, before anything is loaded; the client's own way is to try six times."""
+    make_pair("bert")[0].save_pretrained(tmp_path / "finetuned")
+    capsys.readouterr()
+    asked = []
+
+    def model_info(self, name, **options):
+        asked.append((name, options))
+        raise answer
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr("pruning_ext.cli.ken.load_model", lambda *_, **__: pytest.fail("loaded a model"))
+    run("ken", tmp_path / "finetuned", "nosuch", "--density", 0.5, "-o", tmp_path / "delta", expect=1)
+    error = capsys.readouterr().err
+    assert error.startswith("pruning-ext: error: there is no directory nosuch, and ")
+    assert "names look like owner/name" in error
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert asked == [("nosuch", {"timeout": HUB_SECONDS})]
+
+
+def test_what_lies_in_the_hubs_cache_is_not_asked_for(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: pytest.fail("asked the hub"))
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: "config.json")
+    check_model("owner/name")
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ("llama", "is a model of type 'llama', not 'bert'"),
+        ("deeper", None),  # it has all that the delta builds on, and more: the same result
+        ("wider", "BertModel without embeddings.word_embeddings.weight of shape [53, 16], "),
+        ("headless", "has no pooler.dense.weight"),
+    ],
+)
+def test_a_base_of_another_shape_is_told_by_what_it_is_and_lacks(tmp_path, capsys, other, sentence):
+    model, base = make_pair("bert")
+    model.save_pretrained(tmp_path / "finetuned")
+    base.save_pretrained(tmp_path / "pretrained")
+    run("ken", tmp_path / "finetuned", tmp_path / "pretrained", "--density", 0.5, "-o", tmp_path / "delta")
+    config = base.config.to_dict()
+    made = {
+        "llama": lambda: make_pair("llama")[1],
+        "deeper": lambda: transformers.BertModel(type(base.config)(**config | {"num_hidden_layers": 3})),
+        "wider": lambda: transformers.BertModel(type(base.config)(**config | {"hidden_size": 32})),
+        "headless": lambda: transformers.BertModel(base.config, add_pooling_layer=False),
+    }[other]()
+    made.load_state_dict(
+        {**made.state_dict(), **base.state_dict()} if other == "deeper" else made.state_dict()
+    )
+    made.save_pretrained(tmp_path / "other")
+    capsys.readouterr()
+    run("apply", tmp_path / "other", tmp_path / "delta", "-o", tmp_path / "out", expect=int(bool(sentence)))
+    error = capsys.readouterr().err
+    if sentence:
+        assert error.startswith("pruning-ext: error: base is not the one that the delta in")
+        assert sentence in error
+        assert "--base-class" not in error
+        assert not (tmp_path / "out").exists()
+
+
+def test_another_class_is_advised_where_it_helps(tmp_path, capsys):
+    """The base was in memory with a head of its own; its files have none, and the delta needs none."""
+    model, base = make_pair("bert")
+    headed = transformers.BertForMaskedLM(base.config)
+    headed.bert.load_state_dict(
+        {k: v for k, v in base.state_dict().items() if "pooler" not in k}, strict=True
+    )
+    save_delta(model, headed, tmp_path / "delta")
+    base.save_pretrained(tmp_path / "base")
+    capsys.readouterr()
+    run("apply", tmp_path / "base", tmp_path / "delta", "-o", tmp_path / "out", expect=2)
+    assert "which would be random: pass --base-class" in capsys.readouterr().err
+    run("apply", tmp_path / "base", tmp_path / "delta", "--base-class", "BertModel", "-o", tmp_path / "out")
+    assert_same_bits(snapshot(type(model).from_pretrained(tmp_path / "out")), snapshot(model))
