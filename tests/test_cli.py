@@ -103,6 +103,16 @@ def test_quiet_prints_nothing(saved, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_the_same_model_twice_is_done_with_a_line_of_doubt(saved, capsys):
+    _, _, finetuned, _, out = saved
+    run("ken", finetuned, finetuned, "--density", 0.5, "-o", out / "delta")
+    said = capsys.readouterr()
+    assert said.err.startswith("pruning-ext: warning: model and pretrained are equal, so the delta stores")
+    assert said.err.count("\n") == 1
+    run("ken", finetuned, finetuned, "--density", 0.5, "-o", out / "delta", "--overwrite", "--quiet")
+    assert capsys.readouterr() == ("", "")
+
+
 def test_progress_is_drawn_for_people_only(saved, capsys, monkeypatch):
     _, _, finetuned, pretrained, out = saved
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from pruning_ext import __version__
 from pruning_ext.cli import apply, bench, info, ken, mi, plan
-from pruning_ext.cli.common import UsageError, add_common_options, add_output_options
+from pruning_ext.cli.common import UsageError, add_common_options, add_output_options, warnings_as_lines
 from pruning_ext.pruners import Plan
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
@@ -103,7 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as done:  # argparse has printed the help or what is wrong
         return done.code if isinstance(done.code, int) else USAGE
     try:
-        code = args.run(args)  # a command that can say no returns its exit code
+        with warnings_as_lines(args):
+            code = args.run(args)  # a command that can say no returns its exit code
     except UsageError as error:
         return _fail(error, USAGE, args.debug)
     except KeyboardInterrupt:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from pruning_ext.pruners import PruningWarning
 from pruning_ext.pruners.config import PruneConfig, read_mapping
 
 Config = TypeVar("Config", bound=PruneConfig)
@@ -98,6 +101,24 @@ def say(args: argparse.Namespace, text: str) -> None:
     """Print ``text`` to stdout unless `--quiet`."""
     if not args.quiet:
         print(text)
+
+
+@contextlib.contextmanager
+def warnings_as_lines(args: argparse.Namespace) -> Iterator[None]:
+    """The package's warnings as sentences on stderr, where Python would show a line of our code; none with
+    `--quiet`."""
+    others = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, PruningWarning):
+            others(message, category, *where, **more)
+        elif not args.quiet:
+            print(f"pruning-ext: warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PruningWarning)
+        warnings.showwarning = show
+        yield
 
 
 def check_output(args: argparse.Namespace) -> None:

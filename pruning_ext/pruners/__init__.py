@@ -8,7 +8,7 @@ from pruning_ext.pruners.calibration import Calibration
 from pruning_ext.pruners.checkpoint import export, load_pruned
 from pruning_ext.pruners.config import PruneConfig
 from pruning_ext.pruners.ken import KENConfig
-from pruning_ext.pruners.method import Method, PruneResult, plan, prune, register_method
+from pruning_ext.pruners.method import Method, PruneResult, PruningWarning, plan, prune, register_method
 from pruning_ext.pruners.mi import MIConfig
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
 from pruning_ext.pruners.targets import select_names
@@ -23,6 +23,7 @@ __all__ = [
     "Plan",
     "PruneConfig",
     "PruneResult",
+    "PruningWarning",
     "export",
     "load_pruned",
     "plan",

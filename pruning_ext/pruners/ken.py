@@ -8,6 +8,7 @@ criteria are its neighbours, for comparison.
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from torch import nn
 from pruning_ext.encoding import count_changed, encoded_bytes, is_uniform, row_shape
 from pruning_ext.progress import progress
 from pruning_ext.pruners.config import PruneConfig, check_choice, check_int, check_share
-from pruning_ext.pruners.method import Method, register_method
+from pruning_ext.pruners.method import Method, PruningWarning, register_method
 from pruning_ext.pruners.pairing import Pair, pair_tensors
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
 from pruning_ext.pruners.rows import CRITERIA, check_finite, row_chunks, select_entries, tensor_generator
@@ -105,7 +106,25 @@ def plan_ken(
         _plan_pair(pair, config, pair.name in selected)
         for pair in progress(parameters, "plan", show_progress)
     ]
+    if doubt := _doubt(layers):
+        warnings.warn(doubt, PruningWarning, stacklevel=3)
     return Plan(config, ModelSummary.of(model), tuple(layers))
+
+
+def _doubt(layers: list[LayerPlan]) -> str | None:
+    """What to tell someone whose fine-tuning left every matrix as it was, ``None`` for everyone else."""
+    if any(layer.details["changed"] for layer in layers if layer.details["action"] == ROWS):
+        return None
+    rest = sum(layer.details["action"] == NEW or layer.details["changed"] > 0 for layer in layers)
+    if not rest:
+        return (
+            "model and pretrained are equal, so the delta stores nothing of use: give the model as it was "
+            "before fine-tuning for pretrained"
+        )
+    return (
+        f"no weight that KEN would prune differs between model and pretrained, so there is nothing to choose "
+        f"from; the {rest} tensors that differ are kept as fine-tuned"
+    )
 
 
 def apply_ken(

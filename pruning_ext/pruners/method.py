@@ -13,6 +13,10 @@ from pruning_ext.pruners.config import PruneConfig
 from pruning_ext.pruners.plan import ModelSummary, Plan
 
 
+class PruningWarning(UserWarning):
+    """What was asked for is done, and is probably not what was meant."""
+
+
 @dataclass(frozen=True)
 class Method:
     """How one method plans and applies.

@@ -1,12 +1,13 @@
 """KEN on models: what is kept, what is reset, and what is left alone."""
 
 import copy
+import warnings
 
 import pytest
 import torch
 
 from pruning_ext.ops import ken_mask
-from pruning_ext.pruners import KENConfig, Plan, plan, prune
+from pruning_ext.pruners import KENConfig, Plan, PruningWarning, plan, prune
 from pruning_ext.pruners.rows import CRITERIA
 from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, base_state, bits, make_pair, snapshot
 
@@ -256,3 +257,32 @@ def test_a_tensor_that_did_not_move_costs_nothing():
     assert (layer.details["changed"], layer.kept_bytes) == (0, 0)
     result = prune(model, made, pretrained=base)
     assert result.report["kept_per_tensor"][layer.name] == layer.kept == layer.parameters // 2
+
+
+def test_equal_models_are_warned_of_and_others_are_not(tmp_path):
+    model, base = make_pair("llama")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prune(model, KENConfig(density=0.5), pretrained=base)
+    with pytest.warns(
+        PruningWarning, match="model and pretrained are equal, so the delta stores nothing"
+    ) as seen:
+        result = prune(model, KENConfig(density=0.5), pretrained=copy.deepcopy(model))
+    assert len(seen) == 1
+    assert seen[0].filename == __file__, "it points at the call, not at our code"
+    assert_same_bits(snapshot(result.model), snapshot(model))
+    with pytest.warns(PruningWarning, match="are equal"):
+        plan(model, KENConfig(k=3, targets=["q_proj"]), pretrained=model)
+
+
+def test_a_trained_head_on_a_frozen_backbone_is_warned_of_too():
+    model, base = make_pair("bert")
+    model.bert.load_state_dict(base.state_dict())
+    with pytest.warns(PruningWarning, match="nothing to choose from; the 2 tensors that differ are kept as"):
+        result = prune(model, KENConfig(density=0.5), pretrained=base)
+    assert_same_bits(snapshot(result.model), snapshot(model))
+    with torch.no_grad():
+        model.bert.pooler.dense.weight[0, 0] += 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plan(model, KENConfig(density=0.5), pretrained=base)
