@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace pruning_ext::ken {
 namespace {
@@ -20,18 +21,33 @@ std::int32_t find(std::int32_t* parent, std::int32_t node) {
 void GreedyMatcher::reset(const SortedGroups& groups, const double* grid, std::int64_t k) {
   count_ = groups.count();
   grid_ = grid_buffer_.reserve(k);
-  right_of_ = right_of_buffer_.reserve(k);
+  right_of_ = right_of_buffer_.reserve(k + 1);
   next_ = next_buffer_.reserve(count_);
   left_ = left_buffer_.reserve(count_ + 1);
   right_ = right_buffer_.reserve(count_ + 1);
   std::copy(grid, grid + k, grid_);
-  std::int32_t group = 0;
-  for (std::int64_t j = 0; j < k; ++j) {
-    while (group < count_ && groups.value(group) < grid[j]) ++group;
-    right_of_[j] = group;
-  }
+  place_points(groups, k);
   for (std::int32_t g = 0; g <= count_; ++g) left_[g] = right_[g] = g;
   for (std::int32_t g = 0; g < count_; ++g) next_[g] = groups.begin(g);
+}
+
+// The grid is even, so a division says where a group lies in it, but for the rounding; merging the two would
+// mispredict a branch for every point.
+void GreedyMatcher::place_points(const SortedGroups& groups, std::int64_t k) {
+  const double low = grid_[0], range = grid_[k - 1] - low;
+  // Of a subnormal range the quotient would be infinite.
+  const double per_step =
+      range > 0 ? std::min(static_cast<double>(k - 1) / range, std::numeric_limits<double>::max()) : 0;
+  std::fill(right_of_, right_of_ + k + 1, 0);
+  for (std::int32_t g = 0; g < count_; ++g) {
+    const double value = groups.value(g);
+    // The points not above the value.
+    auto points = std::clamp<std::int64_t>(static_cast<std::int64_t>((value - low) * per_step) + 1, 0, k);
+    while (points < k && grid_[points] <= value) ++points;
+    while (points > 0 && grid_[points - 1] > value) --points;
+    ++right_of_[points];
+  }
+  for (std::int64_t j = 1; j < k; ++j) right_of_[j] += right_of_[j - 1];
 }
 
 std::int32_t GreedyMatcher::nearest_left(std::int32_t group) { return find(left_, group + 1) - 1; }

@@ -24,12 +24,13 @@ class GreedyMatcher {
   }
 
  private:
+  void place_points(const SortedGroups& groups, std::int64_t k);  // makes right_of_
   std::int32_t nearest_left(std::int32_t group);  // of `group` and those below, the next with an entry left; -1 if none
   std::int32_t nearest_right(std::int32_t group);  // likewise above; count() if none
 
   std::int32_t count_ = 0;
   double* grid_ = nullptr;
-  std::int32_t* right_of_ = nullptr;  // [k]: the first group not below each grid point
+  std::int32_t* right_of_ = nullptr;  // [k + 1]: the first group not below each grid point, and room for the end
   std::int32_t* next_ = nullptr;      // [count]: the next entry to take, as a position
   std::int32_t* left_ = nullptr;      // [count + 1]: parents, shifted by one so that 0 is "none"
   std::int32_t* right_ = nullptr;     // [count + 1]

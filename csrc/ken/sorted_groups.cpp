@@ -1,8 +1,9 @@
 #include "ken/sorted_groups.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
+
+#include "common/element.h"
 
 namespace pruning_ext::ken {
 namespace {
@@ -10,12 +11,6 @@ namespace {
 constexpr int kDigitBits = 8;
 constexpr int kDigits = 32 / kDigitBits;
 constexpr int kBuckets = 1 << kDigitBits;
-
-// Unsigned integers in the order of the floats: negative ones have all bits flipped, the others the sign.
-std::uint32_t ordered_bits(float value) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  return bits ^ (static_cast<std::uint32_t>(static_cast<std::int32_t>(bits) >> 31) | 0x80000000u);
-}
 
 }  // namespace
 
