@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+_POSITIONS = ("position_embeddings", "wpe", "embed_positions")
 _LABELS = ("labels", "label", "label_ids", "start_positions", "end_positions", "next_sentence_label")
 
 
@@ -46,8 +47,10 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
     They are read once and kept, since several passes may need them: 16 bytes per token of text.
 
     Raises:
-        ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D.
-        TypeError: one string instead of texts, or an item that is neither a tensor nor a mapping.
+        ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D, token ids or
+            lengths that the model has no embedding for.
+        TypeError: one string instead of texts, an item that is neither a tensor nor a mapping, or token ids
+            that are not integers.
     """
     if not isinstance(calibration, Calibration):
         calibration = Calibration(calibration)
@@ -74,6 +77,7 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
         batches = _tokenized(model, texts, calibration)
     if not batches:
         raise ValueError("calibration is empty: it has no text and no batch")
+    check_inputs(model, batches)
     if count_tokens(batches) == 0:
         raise ValueError("calibration is empty: every token in it is padding")
     return batches
@@ -105,6 +109,48 @@ def _batch(model: nn.Module, item: Any) -> Batch:
     return Batch(inputs, None if mask is None else mask.bool())
 
 
+def check_inputs(model: nn.Module, batches: Sequence[Batch]) -> None:
+    """Token ids that the model has embeddings for, in sequences that it has positions for.
+
+    Raises:
+        TypeError: ids that are not integers.
+        ValueError: an id outside the vocabulary, or a sequence that is too long.
+    """
+    table: Any = getattr(model, "get_input_embeddings", lambda: None)()
+    vocabulary = getattr(table, "num_embeddings", None)  # none for images
+    positions = most_positions(model)
+    for number, batch in enumerate(batches):
+        ids = batch.inputs.get("input_ids")
+        if ids is None or not ids.numel():
+            continue
+        if ids.is_floating_point():
+            raise TypeError(f"input_ids of calibration batch {number} are {ids.dtype}, expected integers")
+        if vocabulary is not None:
+            lowest, highest = (int(bound) for bound in ids.aminmax())
+            if lowest < 0 or highest >= vocabulary:
+                raise ValueError(
+                    f"calibration batch {number} holds the token id {lowest if lowest < 0 else highest}, and "
+                    f"the ids of {type(model).__name__} go from 0 to {vocabulary - 1}: use its own tokenizer"
+                )
+        if positions is not None and "position_ids" not in batch.inputs and ids.shape[1] > positions:
+            raise ValueError(
+                f"calibration batch {number} has sequences of {ids.shape[1]} tokens, and "
+                f"{type(model).__name__} has {positions} positions: cut them to that length (max_length)"
+            )
+
+
+def most_positions(model: nn.Module) -> int | None:
+    """Tokens of the longest sequence that the model has an embedding of each position for.
+
+    ``None`` where positions are computed (rotary, ALiBi, relative): such a model takes any length.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Embedding) and name.rpartition(".")[2] in _POSITIONS:
+            first = 0 if module.padding_idx is None else module.padding_idx + 1  # as in RoBERTa
+            return int(module.num_embeddings - getattr(module, "offset", first))  # OPT names it
+    return None
+
+
 def _tokenized(model: nn.Module, texts: Sequence[str], calibration: Calibration) -> list[Batch]:
     if calibration.tokenizer is None:
         raise ValueError("calibration holds texts but no tokenizer: give Calibration(texts, tokenizer)")
@@ -112,7 +158,8 @@ def _tokenized(model: nn.Module, texts: Sequence[str], calibration: Calibration)
         raise ValueError(f"batch_size must be at least 1, got {calibration.batch_size}")
     longest = calibration.max_length
     if longest is None:
-        longest = min(512, getattr(getattr(model, "config", None), "max_position_embeddings", None) or 512)
+        stated = getattr(getattr(model, "config", None), "max_position_embeddings", None)
+        longest = min(512, stated or 512, most_positions(model) or 512)
     if longest < 2:
         raise ValueError(f"max_length must be at least 2, got {longest}")
     sequences = [

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pruning_ext.progress import progress
 from pruning_ext.pruners.calibration import Batch, count_tokens
 from pruning_ext.pruners.ffn import FFNBlock
-from pruning_ext.pruners.statistics import evaluating, run_forward
+from pruning_ext.pruners.statistics import evaluating, run_forward, why_not_finite
 
 TOKENS = 8192
 """Gradients are taken on the first sequences that have this many tokens together."""
@@ -69,7 +69,7 @@ def column_sensitivity(
                 square += (rows.float() @ block.down_weight.float()).square().sum(0)
     for block, square in zip(blocks, squares, strict=True):
         if not square.isfinite().all():
-            raise ValueError(f"gradients at FFN block {block.name} are not finite (NaN or infinity)")
+            raise ValueError(f"gradients at FFN block {block.name} are not finite: {why_not_finite(model)}")
     return [square.div_(count_tokens(used)).sqrt_() for square in squares]
 
 

@@ -102,7 +102,20 @@ def gather(
             except _Done:
                 continue
             raise ValueError(f"FFN block {run.missing(collectors)} did not run: the batch does not reach it")
-    return [collector.result() for collector in collectors]
+    found = [collector.result() for collector in collectors]
+    for block, statistics in zip(blocks, found, strict=True):
+        if not statistics.square.isfinite().all():
+            raise ValueError(f"activations of FFN block {block.name} are not finite: {why_not_finite(model)}")
+    return found
+
+
+def why_not_finite(model: nn.Module) -> str:
+    """The first parameter that is NaN or infinite somewhere, or that none is."""
+    for name, parameter in model.named_parameters():
+        if not bool(parameter.isfinite().all()):
+            bad = parameter.detach()[~parameter.isfinite()][0].item()
+            return f"parameter {name} holds {bad}"
+    return f"every parameter is, so the inputs are not, or {next(model.parameters()).dtype} overflows"
 
 
 @contextmanager
@@ -188,6 +201,4 @@ class _Collector:
     def result(self) -> BlockStatistics:
         moments = self.moments
         mean, square = moments.mean(), moments.square()
-        if not square.isfinite().all():
-            raise ValueError(f"activations of FFN block {self.block.name} are not finite (NaN or infinity)")
         return BlockStatistics(moments.count, mean, square, moments.second_moment(), self.sample.rows())

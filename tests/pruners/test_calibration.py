@@ -10,10 +10,10 @@ import torch
 
 from pruning_ext.pruners import Calibration
 from pruning_ext.pruners.accumulate import ROWS, Moments, RowSample
-from pruning_ext.pruners.calibration import count_tokens, read_batches
+from pruning_ext.pruners.calibration import count_tokens, most_positions, read_batches
 from pruning_ext.pruners.ffn import find_blocks
 from pruning_ext.pruners.statistics import Wanted, _Collector, block_bytes, gather
-from tests.pruners.families import WIDTH, inputs, tiny
+from tests.pruners.families import CAUSAL, ENCODER, WIDTH, inputs, tiny
 
 LENGTHS = (12, 5, 9, 3, 12, 7)
 
@@ -211,9 +211,37 @@ def test_memory_of_a_block_is_at_most_what_is_stated(wanted: Wanted) -> None:
     assert 0.8 * stated < most <= stated  # not more, and not half of it either
 
 
+@pytest.mark.parametrize("kind", CAUSAL | ENCODER)
+def test_lengths_and_ids_at_the_limit_run_and_those_beyond_are_a_sentence(kind: str) -> None:
+    model = tiny(kind)
+    most = most_positions(model)
+    ids = torch.randint(3, 64, (2, most or 100))
+    ids[0, 0], ids[1, 1] = 0, 63
+    gather(model, find_blocks(model), read_batches(model, [padded(), ids]), WANTED)
+    longer = torch.randint(3, 64, (2, len(ids[0]) + 1))
+    if most is None:  # positions are computed: any length runs
+        gather(model, find_blocks(model), read_batches(model, longer), WANTED)
+    else:
+        with pytest.raises(
+            ValueError, match=rf"batch 1 has sequences of {most + 1} tokens, .* {most} positions"
+        ):
+            read_batches(model, [padded(), longer])
+        text = [" ".join(map(str, longer.flatten().tolist()))]
+        (cut,) = read_batches(model, Calibration(text, tokenizer))
+        assert cut.inputs["input_ids"].shape[1] <= most, "texts go on as sequences that fit"
+    for wrong in (64, -1):
+        ids[1, 1] = wrong
+        name = type(model).__name__
+        with pytest.raises(
+            ValueError, match=rf"batch 1 holds the token id {wrong}, .* {name} go from 0 to 63"
+        ):
+            read_batches(model, [padded(), ids])
+
+
 @pytest.mark.parametrize(
     ("data", "error", "sentence"),
     [
+        (torch.zeros(2, 3), TypeError, r"input_ids of calibration batch 0 are torch\.float32"),
         (None, ValueError, "calibration is missing"),
         ([], ValueError, "calibration is empty: it has no text and no batch"),
         (
@@ -242,11 +270,24 @@ def test_bad_calibration_is_a_sentence(data: Any, error: type[Exception], senten
         read_batches(tiny("llama"), data)
 
 
-def test_activations_that_are_not_finite_name_their_block() -> None:
+def test_activations_that_are_not_finite_name_their_block_and_the_tensor() -> None:
     model = tiny("llama")
     with torch.no_grad():
-        model.model.layers[1].mlp.up_proj.weight[0, 0] = torch.nan
-    with pytest.raises(ValueError, match=r"FFN block model\.layers\.1 are not finite"):
+        model.model.layers[1].mlp.up_proj.weight[0, 0] = -torch.inf
+        model.model.layers[1].mlp.down_proj.weight[0, 0] = torch.nan  # the second one
+    sentence = r"FFN block model\.layers\.1 are not finite: parameter model\.layers\.1\.mlp\.up_proj\.weight "
+    with pytest.raises(ValueError, match=sentence + "holds -inf$"):
+        gather(model, find_blocks(model), read_batches(model, [padded()]), WANTED)
+
+
+def test_overflow_does_not_accuse_a_tensor() -> None:
+    model = tiny("llama").half()
+    with torch.no_grad():
+        for name in ("gate_proj", "up_proj"):
+            getattr(model.model.layers[0].mlp, name).weight.mul_(3e3)
+    with pytest.raises(
+        ValueError, match=r"layers\.0 are not finite: every parameter is, .* torch\.float16 overflows"
+    ):
         gather(model, find_blocks(model), read_batches(model, [padded()]), WANTED)
 
 

@@ -86,6 +86,16 @@ def test_only_the_first_sequences_are_used_and_no_part_is_longer_than_stated(
     assert next(_first([shared])).inputs["input_ids"].shape == (4, 6)  # cannot be cut: goes whole
 
 
+def test_gradients_that_are_not_finite_name_the_tensor() -> None:
+    model = tiny("llama")
+    with torch.no_grad():
+        model.model.layers[1].post_attention_layernorm.weight[3] = torch.nan
+    with pytest.raises(
+        ValueError, match=r"not finite: parameter model\.layers\.1\.post_.*norm\.weight holds nan$"
+    ):
+        plan(model, MIConfig(ratio=0.34, round_to=4), calibration=[inputs("llama")])
+
+
 def test_models_without_a_head_and_frozen_ones_work() -> None:
     model = tiny("llama").model.requires_grad_(False)
     found = column_sensitivity(model, find_blocks(model), read_batches(model, [padded()]), seed=0)
