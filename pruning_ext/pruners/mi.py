@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,8 +20,9 @@ from pruning_ext.ops.mi import discretize, mutual_information_from_codes
 from pruning_ext.ops.renyi import renyi_mutual_information
 from pruning_ext.pruners.calibration import Batch, read_batches
 from pruning_ext.pruners.compensation import Refit, refit_down_projection
+from pruning_ext.pruners.doubts import too_few_tokens
 from pruning_ext.pruners.ffn import FFNBlock, find_blocks, narrow, record_widths
-from pruning_ext.pruners.method import Method, register_method
+from pruning_ext.pruners.method import Method, PruningWarning, register_method
 from pruning_ext.pruners.mi_config import MIConfig
 from pruning_ext.pruners.mi_layers import describe_layer, kept_of, new_down_projection, replacement
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
@@ -93,6 +95,9 @@ def make_plan(
         raise ValueError(
             f"threshold is {config.threshold}: no random pair of neurons shares more, so none is removed"
         )
+    kept = max(block.width - len(rankings[i].order) for i, block in enumerate(blocks))
+    for doubt in too_few_tokens(config, passes.tokens, passes.sampled, kept) if batches else ():
+        warnings.warn(doubt, PruningWarning, stacklevel=3)
     return Plan(config, ModelSummary.of(model), tuple(layers), tensors)
 
 
@@ -204,6 +209,7 @@ class _Passes:
         self.batches = batches
         self.show = show
         self.replaced: dict[nn.Module, Replacement] = {}
+        self.tokens = self.sampled = 0
 
     def run(
         self, description: str, wanted: Wanted, *, needed: bool = True
@@ -230,6 +236,8 @@ class _Passes:
             )
             for offset in range(len(group)):
                 found, statistics[offset] = statistics[offset], None  # freed as soon as it is used
+                if found is not None:  # all blocks see the same tokens
+                    self.tokens, self.sampled = found.tokens, max(self.sampled, len(found.samples))
                 yield start + offset, found
 
     def _group_size(self, wanted: Wanted) -> int:

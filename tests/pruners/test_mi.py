@@ -165,7 +165,7 @@ def test_padding_does_not_change_the_plan() -> None:
     model = tiny("llama")
     alone = [{"input_ids": ids[None], "attention_mask": torch.ones(1, len(ids))} for ids in sequences()]
     forms = (alone, [padded()], Calibration(texts(), tokenizer, batch_size=2))
-    plans = [plan(model, config(max_tokens=40), calibration=form) for form in forms]
+    plans = [plan(model, config(bins=2, max_tokens=40), calibration=form) for form in forms]
     for other in plans[1:]:
         assert [x.details["removed"] for x in other.layers] == [x.details["removed"] for x in plans[0].layers]
         for name, tensor in other.tensors.items():

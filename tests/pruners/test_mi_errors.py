@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 import transformers as tr
 
 from pruning_ext import KENConfig, plan, prune
-from pruning_ext.pruners import Calibration, MIConfig
+from pruning_ext.pruners import Calibration, MIConfig, PruningWarning
 from tests.pruners.families import tiny
 from tests.pruners.test_calibration import tokenizer
 from tests.pruners.test_mi import batches, config
@@ -94,3 +96,37 @@ def test_names_instead_of_models_are_a_sentence() -> None:
 def test_config_round_trips_through_a_dictionary() -> None:
     settings = MIConfig(ratio=0.25, selection="greedy", targets=("layers.1",), bins=8)
     assert MIConfig.from_dict(settings.to_dict()) == settings
+
+
+@pytest.mark.parametrize(
+    ("tokens", "fields", "sentences"),
+    [
+        (16, {"selection": "importance"}, ["the refit had 16 calibration tokens for 16 kept neurons"]),
+        (17, {"selection": "importance"}, []),
+        (16, {"selection": "importance", "compensation": "none"}, []),
+        (17, {"bins": 2}, ["estimated from 17 tokens in 2 bins, .* 64 tokens"]),
+        (32, {"bins": 2}, []),
+        (63, {}, ["estimated from 63 tokens in 4 bins, .* 256 tokens"]),
+        (64, {}, []),
+        (64, {"max_tokens": 20}, ["estimated from 20 tokens"]),
+        (64, {"estimator": "renyi", "max_tokens": 20}, []),
+        (16, {}, ["estimated from 16 tokens", "refit had 16"]),
+        (40, {"allocation": "global"}, ["estimated from 40 tokens"]),
+        (3, {"selection": "random", "compensation": "none"}, []),
+    ],
+)
+def test_too_few_tokens_are_warned_of(tokens: int, fields: dict[str, Any], sentences: list[str]) -> None:
+    ids = torch.arange(3, 3 + tokens)[None] % 64
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", PruningWarning)
+        plan(tiny("llama"), config(**fields), calibration=ids)
+    assert len(seen) == len(sentences)
+    for found, sentence in zip(seen, sentences, strict=True):
+        assert re.search(sentence, str(found.message))
+        assert found.filename == __file__
+
+
+def test_images_count_by_their_patches() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plan(tiny("vit"), config(bins=2), calibration=torch.randn(2, 3, 16, 16))  # 34 patches
