@@ -64,9 +64,16 @@ std::int32_t GreedyMatcher::take(const SortedGroups& groups, std::int64_t j) {
   const auto consider = [&](std::int32_t group) {
     if (chosen < 0 || groups.entry(next_[group]) < groups.entry(next_[chosen])) chosen = group;
   };
-  // Different values can lie at one distance: on either side of the point, or where the distance rounds.
-  for (; left >= 0 && distance(left) == nearest; left = nearest_left(left - 1)) consider(left);
-  for (; right < count_ && distance(right) == nearest; right = nearest_right(right + 1)) consider(right);
+  // Different values can lie at one distance: on either side of the point, or where the distance rounds. Where the
+  // neighbour is further away, so is all beyond: no need to look for what is left of it.
+  for (; left >= 0 && distance(left) == nearest; left = nearest_left(left - 1)) {
+    consider(left);
+    if (left == 0 || distance(left - 1) > nearest) break;
+  }
+  for (; right < count_ && distance(right) == nearest; right = nearest_right(right + 1)) {
+    consider(right);
+    if (right + 1 == count_ || distance(right + 1) > nearest) break;
+  }
 
   const std::int32_t column = groups.entry(next_[chosen]++);
   if (next_[chosen] == groups.end(chosen)) {  // exhausted: from now on its neighbours stand for it
