@@ -10,7 +10,7 @@ drawn from the model's predictions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,67 @@ from pruning_ext.pruners.statistics import evaluating, run_forward, why_not_fini
 TOKENS = 8192
 """Gradients are taken on the first sequences that have this many tokens together."""
 
-PART = 1024
+PART = 512
 """Tokens, with padding, that go through the model at once: what a backward pass keeps grows with them."""
+
+
+class Sensitivity:
+    """``sqrt(E (g . w_i)^2)`` of each neuron of each block, added up over the batches that are observed.
+
+    A model with logits is judged by them; one without by random projections of its output. The draws are the
+    same however the sequences are batched and padded. Memory is that of a forward and a backward pass over
+    one batch; :func:`split` cuts them to :data:`PART` tokens. No gradient of a parameter is made.
+
+    Args:
+        seed: of the labels that are drawn.
+    """
+
+    def __init__(self, model: nn.Module, blocks: Sequence[FFNBlock], *, seed: int) -> None:
+        self._model = model
+        self._blocks = blocks
+        self._generator = np.random.default_rng(seed)
+        self._tokens = 0
+        self._squares = [
+            torch.zeros(block.width, dtype=torch.float64, device=block.down_weight.device) for block in blocks
+        ]
+
+    def observe(self, batch: Batch) -> None:
+        """Take ``batch`` through the model, in evaluation mode, and back.
+
+        The forward pass runs to its end, and whoever has hooks on it may use it too.
+        """
+        outputs: dict[int, Tensor] = {}
+        with ExitStack() as stack:
+            # a parameter that wants a gradient has its inputs kept for it, more than all the rest
+            stack.enter_context(_frozen(self._model))
+            stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.enable_grad())
+            for number, block in enumerate(self._blocks):
+                stack.callback(block.down.register_forward_hook(_recorder(outputs, number)).remove)
+            values, slope = _likelihood_slope(run_forward(self._model, batch), batch, self._generator)
+            wanted = [outputs.pop(number) for number in range(len(self._blocks))]
+            gradients = torch.autograd.grad(values, wanted, slope)
+        mask = None if batch.mask is None or batch.mask.all() else batch.mask.flatten()
+        for block, gradient, square in zip(self._blocks, gradients, self._squares, strict=True):
+            rows = gradient.reshape(-1, gradient.shape[-1])
+            if mask is not None:
+                rows = rows[mask.to(rows.device)]
+            square += (rows.float() @ block.down_weight.float()).square().sum(0)
+        self._tokens += count_tokens([batch])
+
+    def columns(self, number: int) -> Tensor:
+        """Of block ``number``, float64 ``[N]``, over the tokens that counted.
+
+        Raises:
+            ValueError: gradients that were not finite.
+        """
+        found = (self._squares[number] / self._tokens).sqrt_()
+        if not found.isfinite().all():
+            raise ValueError(
+                f"gradients at FFN block {self._blocks[number].name} are not finite: "
+                f"{why_not_finite(self._model)}"
+            )
+        return found
 
 
 def column_sensitivity(
@@ -37,59 +96,57 @@ def column_sensitivity(
     seed: int,
     show_progress: bool = False,
 ) -> list[Tensor]:
-    """``sqrt(E (g . w_i)^2)`` of each neuron of each block, float64 ``[N]``, over the tokens that count.
-
-    A model with logits is judged by them; one without by random projections of its output. The draws are the
-    same however the sequences are batched and padded. Memory is that of a forward and a backward pass over
-    :data:`PART` tokens (or one sequence, if it is longer); no gradient of a parameter is made.
+    """:meth:`Sensitivity.columns` of each block, over the first :data:`TOKENS` tokens of ``batches``.
 
     Raises:
         ValueError: gradients that are not finite.
     """
-    generator = np.random.default_rng(seed)
-    squares = [
-        torch.zeros(block.width, dtype=torch.float64, device=block.down_weight.device) for block in blocks
-    ]
-    used = list(_first(batches))
-    outputs: dict[int, Tensor] = {}
-    with ExitStack() as stack:
-        stack.enter_context(evaluating(model))
-        stack.enter_context(torch.enable_grad())
-        for number, block in enumerate(blocks):
-            stack.callback(block.down.register_forward_hook(_recorder(outputs, number)).remove)
-        for batch in progress(used, "sensitivity", show_progress):
-            values, slope = _likelihood_slope(run_forward(model, batch), batch, generator)
-            wanted = [outputs[number] for number in range(len(blocks))]
-            for block, gradient, square in zip(
-                blocks, torch.autograd.grad(values, wanted, slope), squares, strict=True
-            ):
-                rows = gradient.reshape(-1, gradient.shape[-1])
-                if batch.mask is not None:
-                    rows = rows[batch.mask.flatten().to(rows.device)]
-                square += (rows.float() @ block.down_weight.float()).square().sum(0)
-    for block, square in zip(blocks, squares, strict=True):
-        if not square.isfinite().all():
-            raise ValueError(f"gradients at FFN block {block.name} are not finite: {why_not_finite(model)}")
-    return [square.div_(count_tokens(used)).sqrt_() for square in squares]
+    found = Sensitivity(model, blocks, seed=seed)
+    with evaluating(model):
+        for part in progress(split(batches)[0], "sensitivity", show_progress):
+            found.observe(part)
+    return [found.columns(number) for number in range(len(blocks))]
 
 
-def _first(batches: Sequence[Batch]) -> Iterator[Batch]:
-    """The first sequences with :data:`TOKENS` tokens, at most :data:`PART` tokens at a time."""
+def split(batches: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
+    """The first sequences with :data:`TOKENS` tokens, at most :data:`PART` at a time; and the rest."""
+    parts: list[Batch] = []
+    rest: list[Batch] = []
     left = TOKENS
     for batch in batches:
-        items = len(next(iter(batch.inputs.values())))
+        items = _items(batch)
         length = 256 if batch.mask is None else batch.mask.shape[1]  # an image has about as many patches
         whole = any(len(value) != items for value in batch.inputs.values())  # one for all: not to be cut
         step = items if whole else max(1, PART // max(length, 1))
-        for start in range(0, items, step):
-            if left <= 0:
-                return
-            part = _cut(batch, start, start + step)
-            counts = torch.ones(items) if part.mask is None else part.mask.sum(1)
-            enough = int((counts.cumsum(0) < left).sum()) + 1
-            part = part if whole else _cut(part, 0, enough)
+        start = 0
+        while start < items and left > 0:
+            part = batch if whole else _cut(batch, start, start + step)
+            if not whole:
+                counts = torch.ones(_items(part)) if part.mask is None else part.mask.sum(1)
+                part = _cut(part, 0, int((counts.cumsum(0) < left).sum()) + 1)
             left -= count_tokens([part])
-            yield part
+            start += items if whole else _items(part)
+            parts.append(part)
+        if start < items:
+            rest.append(_cut(batch, start, items) if start else batch)
+    return parts, rest
+
+
+def _items(batch: Batch) -> int:
+    return len(next(iter(batch.inputs.values())))
+
+
+@contextmanager
+def _frozen(model: nn.Module) -> Iterator[None]:
+    """No parameter wants a gradient inside; outside each does again that did before."""
+    wanting = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    try:
+        for parameter in wanting:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in wanting:
+            parameter.requires_grad_()
 
 
 def _cut(batch: Batch, start: int, end: int) -> Batch:

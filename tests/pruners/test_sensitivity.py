@@ -10,7 +10,7 @@ from pruning_ext.pruners import MIConfig
 from pruning_ext.pruners.calibration import Batch, count_tokens, read_batches
 from pruning_ext.pruners.ffn import find_blocks
 from pruning_ext.pruners.mi_layers import kept_of
-from pruning_ext.pruners.sensitivity import _first, column_sensitivity
+from pruning_ext.pruners.sensitivity import column_sensitivity, split
 from pruning_ext.pruners.statistics import Wanted, gather
 from tests.pruners.families import ALL, ENCODER, inputs, tiny
 from tests.pruners.test_calibration import padded, sequences
@@ -49,7 +49,7 @@ def test_every_family_has_sensitivities_and_is_left_as_it_was(kind: str) -> None
         assert (one >= 0).all()
         assert one.isfinite().all()
         assert one.max() > 0
-    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
     assert all(not module._forward_hooks for module in model.modules())
 
 
@@ -79,11 +79,14 @@ def test_only_the_first_sequences_are_used_and_no_part_is_longer_than_stated(
     monkeypatch.setattr("pruning_ext.pruners.sensitivity.PART", 30)
     for tokens, expected in ((1, 12), (12, 12), (13, 17), (48, 48), (49, 60), (1000, 96)):
         monkeypatch.setattr("pruning_ext.pruners.sensitivity.TOKENS", tokens)
-        parts = list(_first(batches))
+        parts, rest = split(batches)
         assert count_tokens(parts) == expected
+        assert count_tokens([*parts, *rest]) == 96
         assert all(part.inputs["input_ids"].numel() <= 30 for part in parts)
+        ids = [batch.inputs["input_ids"][batch.mask] for batch in (*parts, *rest)]
+        assert torch.equal(torch.cat(ids), torch.cat([b.inputs["input_ids"][b.mask] for b in batches]))
     shared = Batch({"input_ids": torch.ones(4, 6).long(), "position_ids": torch.arange(6)[None]}, None)
-    assert next(_first([shared])).inputs["input_ids"].shape == (4, 6)  # cannot be cut: goes whole
+    assert split([shared]) == ([shared], [])  # cannot be cut: goes whole
 
 
 def test_gradients_that_are_not_finite_name_the_tensor() -> None:
@@ -99,6 +102,7 @@ def test_gradients_that_are_not_finite_name_the_tensor() -> None:
 def test_models_without_a_head_and_frozen_ones_work() -> None:
     model = tiny("llama").model.requires_grad_(False)
     found = column_sensitivity(model, find_blocks(model), read_batches(model, [padded()]), seed=0)
+    assert not any(parameter.requires_grad for parameter in model.parameters())
     assert all(float(each.max()) > 0 for each in found)
 
 
