@@ -42,9 +42,9 @@ SHAPE = {
 SMALL = SHAPE | {"vocab_size": 500, "hidden_size": 72, "intermediate_size": 96, "num_hidden_layers": 2}
 TOKENS, LENGTH, BATCH = 16384, 256, 8
 
-# Each part by the function that does it, under the name by which the pruner calls it.
+# Each part by the function that does it, under the name by which the pruner calls it. The Fisher metric is
+# part of collecting, whose forward pass it shares.
 PARTS = {
-    "sensitivity": "column_sensitivity",
     "collecting": "gather",
     "discretising": "discretize",
     "information": "mutual_information_from_codes",

@@ -12,6 +12,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from pruning_ext.pruners.mi_config import MIConfig
 from pruning_ext.pruners.mi_layers import describe_layer, kept_of, new_down_projection, replacement
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
 from pruning_ext.pruners.selection import NeuronStatistics, Ranking, allocate, kept_neurons, rank
-from pruning_ext.pruners.sensitivity import column_sensitivity
+from pruning_ext.pruners.sensitivity import Sensitivity, split
 from pruning_ext.pruners.statistics import BlockStatistics, Replacement, Wanted, block_bytes, gather
 from pruning_ext.pruners.targets import select_names
 
@@ -60,17 +61,21 @@ def make_plan(
     blocks = targeted_blocks(model, config)
     limits = [removal_limit(config, block) for block in blocks]
     batches = read_batches(model, calibration) if config.needs_calibration else []
-    passes = _Passes(model, blocks, config, batches, show_progress)
+    sensitivity = None
+    if config.metric == "fisher" and config.selection in ("joint", "greedy", "importance"):
+        sensitivity = Sensitivity(model, blocks, seed=config.seed)
+    passes = _Passes(model, blocks, config, batches, sensitivity, show_progress)
     samples = config.tokens if config.pairwise else 0
     refits = config.compensation == "ridge"
-    if config.metric == "fisher" and config.selection in ("joint", "greedy", "importance"):
-        columns = column_sensitivity(model, blocks, batches, seed=config.seed, show_progress=show_progress)
-    else:
-        columns = [block.down_weight.double().norm(dim=0) for block in blocks]
+
+    def ranking(i: int, found: BlockStatistics | None) -> Ranking:
+        columns = sensitivity.columns(i) if sensitivity else blocks[i].down_weight.double().norm(dim=0)
+        return rank_block(columns, found, config, limits[i], i)
+
     rankings: dict[int, Ranking] = {}
     if config.allocation == "global":
         for i, found in passes.run("ranking neurons", Wanted(False, samples, config.seed)):
-            rankings[i] = rank_block(columns[i], found, config, limits[i], i)
+            rankings[i] = ranking(i, found)
         rankings = _shared_out(rankings, blocks, config)
         samples = 0
     layers: list[LayerPlan] = []
@@ -79,7 +84,7 @@ def make_plan(
         "calibrating", Wanted(refits, samples, config.seed), needed=refits or not rankings
     ):
         if i not in rankings:
-            rankings[i] = rank_block(columns[i], found, config, limits[i], i)
+            rankings[i] = ranking(i, found)
         keep = kept_neurons(rankings[i], blocks[i].width)
         fit = (
             refit_block(blocks[i], found, keep, config.ridge)
@@ -91,7 +96,7 @@ def make_plan(
         layer, new = describe_layer(blocks[i], rankings[i], fit)
         layers.append(layer)
         tensors |= new
-    if not any(len(ranking.order) for ranking in rankings.values()):
+    if not any(len(each.order) for each in rankings.values()):
         raise ValueError(
             f"threshold is {config.threshold}: no random pair of neurons shares more, so none is removed"
         )
@@ -192,24 +197,22 @@ def refit_block(block: FFNBlock, found: BlockStatistics, keep: Tensor, ridge: fl
     )
 
 
+@dataclass
 class _Passes:
-    """Runs over the calibration inputs, one per group of blocks, so that memory is bounded."""
+    """Runs over the calibration inputs, one per group of blocks, so that memory is bounded.
 
-    def __init__(
-        self,
-        model: nn.Module,
-        blocks: Sequence[FFNBlock],
-        config: MIConfig,
-        batches: Sequence[Batch],
-        show: bool,
-    ) -> None:
-        self.model = model
-        self.blocks = blocks
-        self.config = config
-        self.batches = batches
-        self.show = show
-        self.replaced: dict[nn.Module, Replacement] = {}
-        self.tokens = self.sampled = 0
+    ``sensitivity``, if any, shares the forward pass of the first run, which is of the dense model.
+    """
+
+    model: nn.Module
+    blocks: Sequence[FFNBlock]
+    config: MIConfig
+    batches: Sequence[Batch]
+    sensitivity: Sensitivity | None
+    show: bool
+    replaced: dict[nn.Module, Replacement] = field(default_factory=dict)
+    tokens: int = 0
+    sampled: int = 0
 
     def run(
         self, description: str, wanted: Wanted, *, needed: bool = True
@@ -223,13 +226,17 @@ class _Passes:
         for number, start in enumerate(starts):
             group = self.blocks[start : start + size]
             title = description if len(starts) == 1 else f"{description} {number + 1}/{len(starts)}"
+            first, self.sensitivity = self.sensitivity, None
+            ahead, rest = split(self.batches) if first else ((), self.batches)
             statistics: list[BlockStatistics | None] = list(
                 gather(
                     self.model,
                     group,
-                    self.batches,
+                    rest,
                     wanted,
                     replaced=self.replaced,
+                    ahead=ahead,
+                    through=first.observe if first else None,
                     show_progress=self.show,
                     description=title,
                 )

@@ -70,21 +70,25 @@ def gather(
     wanted: Wanted,
     *,
     replaced: Mapping[nn.Module, Replacement] | None = None,
+    ahead: Sequence[Batch] = (),
+    through: Callable[[Batch], None] | None = None,
     show_progress: bool = False,
     description: str = "calibrating",
 ) -> list[BlockStatistics]:
-    """Statistics of ``blocks`` over all tokens that count, in one pass over ``batches``.
+    """Statistics of ``blocks`` over all tokens that count, in one pass.
 
     Args:
         wanted: the sampled tokens are a uniform choice by ``seed`` among those that count, the same for every
             block and however the tokens are batched and padded.
         replaced: functions that act instead of the down projections of other blocks, which is how a model
             is run as if it were pruned. The model itself is never altered.
+        ahead: batches that come before ``batches`` and that ``through`` takes through the whole model, for a
+            purpose of its own; so two purposes share one forward pass.
 
     Raises:
         ValueError: activations that are not finite, or whose number does not fit the mask.
     """
-    expected = count_tokens(batches)
+    expected = count_tokens([*ahead, *batches])
     collectors = [_Collector(block, wanted, expected) for block in blocks]
     with ExitStack() as stack:
         stack.enter_context(evaluating(model))
@@ -95,13 +99,15 @@ def gather(
         run = _Run(len(collectors))
         for collector in collectors:
             stack.callback(collector.block.down.register_forward_pre_hook(run.hook(collector)).remove)
-        for batch in progress(batches, description, show_progress):
-            run.start(batch)
+        steps = [*((batch, through) for batch in ahead), *((batch, None) for batch in batches)]
+        for batch, other in progress(steps, description, show_progress):
+            run.start(batch, whole=other is not None)
             try:
-                run_forward(model, batch)
+                other(batch) if other else run_forward(model, batch)
             except _Done:
                 continue
-            raise ValueError(f"FFN block {run.missing(collectors)} did not run: the batch does not reach it")
+            if name := run.missing(collectors):
+                raise ValueError(f"FFN block {name} did not run: the batch does not reach it")
     found = [collector.result() for collector in collectors]
     for block, statistics in zip(blocks, found, strict=True):
         if not statistics.square.isfinite().all():
@@ -150,26 +156,29 @@ class _Done(Exception):
 
 
 class _Run:
-    """Hands the tokens that count to each collector, and ends the forward pass after the last one."""
+    """Hands the tokens that count to each collector, and ends the forward pass after the last one unless the
+    whole of it is needed."""
 
     def __init__(self, collectors: int) -> None:
         self.collectors = collectors
         self.seen: set[int] = set()
         self.tokens: int | None = None
         self.mask: Tensor | None = None
+        self.whole = False
 
-    def start(self, batch: Batch) -> None:
+    def start(self, batch: Batch, *, whole: bool) -> None:
         self.seen.clear()
+        self.whole = whole
         self.tokens = None if batch.mask is None else batch.mask.numel()
         # where all tokens count there is nothing to leave out, nor to copy
         self.mask = None if batch.mask is None or batch.mask.all() else batch.mask.flatten()
 
-    def missing(self, collectors: Sequence[_Collector]) -> str:
-        return next(c.block.name for c in collectors if id(c) not in self.seen)
+    def missing(self, collectors: Sequence[_Collector]) -> str | None:
+        return next((c.block.name for c in collectors if id(c) not in self.seen), None)
 
     def hook(self, collector: _Collector) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def collect(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-            rows = args[0].reshape(-1, args[0].shape[-1])
+            rows = args[0].detach().reshape(-1, args[0].shape[-1])
             if self.tokens is not None and len(rows) != self.tokens:
                 raise ValueError(
                     f"FFN block {collector.block.name} got {len(rows)} tokens where the batch has "
@@ -179,7 +188,7 @@ class _Run:
                 rows = rows[self.mask.to(rows.device)]
             collector.add(rows)
             self.seen.add(id(collector))
-            if len(self.seen) == self.collectors:
+            if len(self.seen) == self.collectors and not self.whole:
                 raise _Done
 
         return collect

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from pruning_ext.pruners import MIConfig
 from pruning_ext.pruners.calibration import Batch, count_tokens, read_batches
 from pruning_ext.pruners.ffn import find_blocks
 from pruning_ext.pruners.mi_layers import kept_of
-from pruning_ext.pruners.sensitivity import column_sensitivity, split
+from pruning_ext.pruners.sensitivity import Sensitivity, column_sensitivity, split
 from pruning_ext.pruners.statistics import Wanted, gather
 from tests.pruners.families import ALL, ENCODER, inputs, tiny
 from tests.pruners.test_calibration import padded, sequences
@@ -87,6 +89,61 @@ def test_only_the_first_sequences_are_used_and_no_part_is_longer_than_stated(
         assert torch.equal(torch.cat(ids), torch.cat([b.inputs["input_ids"][b.mask] for b in batches]))
     shared = Batch({"input_ids": torch.ones(4, 6).long(), "position_ids": torch.arange(6)[None]}, None)
     assert split([shared]) == ([shared], [])  # cannot be cut: goes whole
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bert", "vit"])
+@pytest.mark.parametrize("tokens", [10**6, 50])
+def test_the_forward_pass_is_shared_and_nothing_changes(
+    kind: str, tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny(kind).double()
+    blocks = find_blocks(model)
+    given = [inputs(kind)] if kind == "vit" else [padded(), inputs(kind, 8, 20)]
+    batches = read_batches(model, given)
+    monkeypatch.setattr("pruning_ext.pruners.sensitivity.TOKENS", tokens)
+    monkeypatch.setattr("pruning_ext.pruners.sensitivity.PART", 40)
+    wanted = Wanted(True, 25, 1)
+    parts, rest = split(batches)
+    calls = 0
+
+    def count(*_: Any) -> None:
+        nonlocal calls
+        calls += 1
+
+    handle = model.register_forward_pre_hook(count)
+    shared = Sensitivity(model, blocks, seed=4)
+    together = gather(model, blocks, rest, wanted, ahead=parts, through=shared.observe)
+    assert calls == len(parts) + len(rest)
+    handle.remove()
+    apart = gather(model, blocks, batches, wanted)
+    columns = column_sensitivity(model, blocks, batches, seed=4)
+    for number, (one, other) in enumerate(zip(together, apart, strict=True)):
+        assert one.tokens == other.tokens
+        for name in ("mean", "square", "second_moment", "samples"):
+            torch.testing.assert_close(getattr(one, name), getattr(other, name), rtol=1e-9, atol=1e-12)
+        assert not one.samples.requires_grad
+        assert torch.equal(shared.columns(number), columns[number])
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"blocks_per_pass": 1}, {"recalibrate": True}, {"allocation": "global"}]
+)
+def test_no_token_goes_forward_once_more_for_the_metric(fields: dict[str, Any]) -> None:
+    model = tiny("llama")
+    went: dict[str, int] = {}
+    for metric in ("norm", "fisher"):
+        rows: list[int] = []
+        handle = model.model.layers[0].register_forward_pre_hook(
+            lambda _, args, rows=rows: rows.append(args[0].shape[0])
+        )
+        plan(
+            model,
+            MIConfig(ratio=0.34, round_to=4, metric=metric, **fields),
+            calibration=[inputs("llama", 8, 20)],
+        )
+        handle.remove()
+        went[metric] = sum(rows)
+    assert went["fisher"] == went["norm"]
 
 
 def test_gradients_that_are_not_finite_name_the_tensor() -> None:
