@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ examples:
   look at the plan first, then follow it:
     pruning-ext plan mi ./model --ratio 0.25 --calibration texts/ -o plan.json
     pruning-ext mi ./model --plan plan.json -o ./smaller
+  each block as wide as it needs, for less loss at the same size:
+    pruning-ext mi ./model --ratio 0.25 --allocation global \\
+        --calibration texts.txt -o ./smaller
   by importance and mutual information together:
     pruning-ext mi ./model --ratio 0.25 --selection joint \\
         --calibration texts.txt -o ./smaller
@@ -48,6 +52,10 @@ examples:
     pruning-ext mi ./model --ratio 0.25 --selection random_pairs \\
         --estimator renyi --compensation none --calibration texts.txt -o ./smaller
 """
+ALLOCATION_HELP = (
+    "uniform (default): one width for all blocks, so that from_pretrained loads the result; global: the same "
+    "share of neurons, taken where it costs least, which measured best but needs pruning_ext.load_pruned"
+)
 FIELDS = (
     "ratio",
     "width",
@@ -89,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--strategy", choices=STRATEGIES, help="where the edges of the bins lie")
     group.add_argument("--max-tokens", type=int, metavar="N", help="tokens to estimate information from")
     group.add_argument("--round-to", type=int, metavar="N", help="make widths multiples of N")
-    group.add_argument("--allocation", choices=ALLOCATIONS, help="one width for all blocks, or each its own")
+    group.add_argument("--allocation", choices=ALLOCATIONS, help=ALLOCATION_HELP)
     group.add_argument(
         "--recalibrate",
         action=argparse.BooleanOptionalAction,
@@ -145,6 +153,22 @@ def run(args: argparse.Namespace) -> None:
         )
     ours = hasattr(result.model.config, WIDTHS_KEY) and not args.pad_to_uniform
     say(args, f"{written}: load it with {'pruning_ext.load_pruned' if ours else 'from_pretrained'}")
+    if _could_be_global(result.plan):
+        say(
+            args,
+            "--allocation global lost less at the same size where it was measured; its result needs "
+            "pruning_ext.load_pruned",
+        )
+
+
+def _could_be_global(plan: Plan) -> bool:
+    """Whether another allocation was open to someone who took the default."""
+    config = plan.config
+    try:
+        other = dataclasses.replace(config, allocation="global")  # type: ignore[call-arg]
+    except ValueError:
+        return False
+    return other != config and len(plan.layers) > 1
 
 
 def make_plan(args: argparse.Namespace) -> Plan:

@@ -48,8 +48,8 @@ class MIConfig(PruneConfig):
             the square. Means and second moments always use all tokens.
         round_to: widths are multiples of it.
         allocation: ``uniform`` gives all blocks the same width, and the result loads with plain
-            ``from_pretrained``. ``global`` removes the share ``ratio`` of all neurons where that costs least,
-            which needs :func:`pruning_ext.pruners.load_pruned`.
+            ``from_pretrained``. ``global`` removes the share ``ratio`` of all neurons where that costs least;
+            it measured best (docs/evidence.md) but needs :func:`pruning_ext.pruners.load_pruned`.
         recalibrate: gather the statistics of each group of blocks on the model as pruned so far.
         blocks_per_pass: blocks whose statistics are gathered in one pass over the calibration inputs.
             ``None``: as many as fit in 4 GiB; with ``recalibrate`` one.
