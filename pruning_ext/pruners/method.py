@@ -114,6 +114,9 @@ def prune(
     Raises:
         TypeError: a model that is not a ``torch.nn.Module``, its name say.
         ValueError: a plan that was made for a model with other tensor names, shapes or dtypes.
+
+    Warns:
+        PruningWarning: for KEN, no weight differs; for MI, too few tokens for what is estimated.
     """
     _check_models(model, pretrained)
     if isinstance(config, Plan):
