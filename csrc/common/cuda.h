@@ -55,15 +55,30 @@ class Carver {
   std::int64_t used_ = 0;
 };
 
+// Lets a kernel be launched with so much dynamic shared memory. Without asking, 48 KB are the most, what the kernel
+// declares itself included. It is always asked for the same, all that the device has: a size of its own for each launch
+// could be lowered by another thread before the launch.
+template <typename... Params>
+cudaError_t admit_shared(void (*kernel)(Params...), std::int64_t shared) {
+  cudaFuncAttributes attributes{};
+  const cudaError_t found = cudaFuncGetAttributes(&attributes, kernel);
+  if (found != cudaSuccess || shared <= attributes.maxDynamicSharedSizeBytes) return found;
+  int device = 0, most = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (error != cudaSuccess) return error;
+  return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                              most - static_cast<int>(attributes.sharedSizeBytes));
+}
+
 // Launches on the context's stream, unless there are no blocks.
 template <typename... Params, typename... Args>
 cudaError_t launch(void (*kernel)(Params...), dim3 blocks, int threads, std::int64_t shared, cudaStream_t stream,
                    Args&&... args) {
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return cudaSuccess;
-  if (shared > 48 * 1024) {
-    const cudaError_t raised =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-    if (raised != cudaSuccess) return raised;
+  if (shared > 0) {
+    const cudaError_t admitted = admit_shared(kernel, shared);
+    if (admitted != cudaSuccess) return admitted;
   }
   cudaLaunchConfig_t config{};
   config.gridDim = blocks;

@@ -63,7 +63,7 @@ void compare(const Case& c, Accuracy accuracy, Method method) {
   std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params));
   FaultWord fault;
   const CudaContext context = context_with(workspace, fault);
-  gaussian_kde_cuda(params, context, method);
+  CHECK(gaussian_kde_cuda(params, context, method) == cudaSuccess, "%s is not launched", c.name.c_str());
   CHECK(fault == kNoFault, "%s", c.name.c_str());
   const double rounding = sizeof(Real) == 8 ? 4e-15 : 1.2e-7;
   const double bound = (accuracy == Accuracy::relative_1e5 ? 1e-5 : 1e-12) + rounding;
@@ -95,6 +95,7 @@ const Case kCases[] = {
     {"leave one out", 1, 600, 600, 1, 0, 0, 0.1, false, false, true},
     {"leave one out, weights, logarithms, an outlier", 1, 300, 300, 1, 0, 90, 0.1, true, true, true},
     {"more samples than a block holds", 1, 9001, 65, 1, 0, 0, 0.2},
+    {"shared memory closely below 48 KB", 1, 3584, 335, 1, 0, 0, 0.2},
     {"more points than a block holds", 1, 65, 5001, 1, 0, 0, 0.2},
 };
 

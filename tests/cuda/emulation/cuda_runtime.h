@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 
 #define PRUNING_EXT_EMULATED
 #define __global__
@@ -174,7 +175,13 @@ using std::min;
 
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin };
 using cudaStream_t = void*;
+
+struct cudaFuncAttributes {
+  std::size_t sharedSizeBytes;
+  int maxDynamicSharedSizeBytes;
+};
 
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
@@ -182,13 +189,47 @@ struct cudaLaunchConfig_t {
   cudaStream_t stream = nullptr;
 };
 
+namespace emulation {
+
+// Shared memory as on sm_90. What a kernel declares is not known here; every one is taken to declare as much as most of
+// csrc/ do at the most.
+constexpr int kSharedUnasked = 48 * 1024, kSharedMost = 227 * 1024, kSharedDeclared = 1024;
+
+// The dynamic shared memory that each kernel may be launched with.
+inline int& shared_admitted(const void* kernel) {
+  static std::map<const void*, int> admitted;
+  return admitted.try_emplace(kernel, kSharedUnasked - kSharedDeclared).first->second;
+}
+
+}  // namespace emulation
+
+inline cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = emulation::kSharedMost;
+  return cudaSuccess;
+}
+
 template <typename Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Kernel* kernel) {
+  *attributes = {emulation::kSharedDeclared, emulation::shared_admitted(reinterpret_cast<const void*>(kernel))};
+  return cudaSuccess;
+}
+
+template <typename Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute, int bytes) {
+  if (bytes > emulation::kSharedMost - emulation::kSharedDeclared) return cudaErrorInvalidValue;
+  emulation::shared_admitted(reinterpret_cast<const void*>(kernel)) = bytes;
   return cudaSuccess;
 }
 
 template <typename... Params, typename... Args>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Params...), Args&&... args) {
+  const int admitted = emulation::shared_admitted(reinterpret_cast<const void*>(kernel));
+  if (config->dynamicSmemBytes > static_cast<std::size_t>(admitted)) return cudaErrorInvalidValue;
   emulation::run(config->gridDim, config->blockDim, config->dynamicSmemBytes, [&] { kernel(args...); });
   return cudaSuccess;
 }
