@@ -212,6 +212,8 @@ def mi_cases(device: str, smoke: bool, floors: Floors) -> Iterator[list[Subject]
                 providers.append(("pruning_ext, INT8 one-hot", n, by(3), bytes_))
             if 9 <= bins <= 16:
                 providers.append(("pruning_ext, slices", n, by(4), bits))
+                if torch.cuda.get_device_capability() == (9, 0):
+                    providers.append(("pruning_ext, wgmma", n, by(5), bits))
             providers.append(("pruning_ext, atomics", min(n, 512), by(1), None))
             providers.append(("torch, one-hot fp16 product", min(n, 2048), one_hot_fp16, None))
             providers.append(("reference.py", min(n, 64), _reference, None))

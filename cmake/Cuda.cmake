@@ -40,11 +40,16 @@ add_library(pruning_ext_cuda OBJECT
   csrc/mi/count_one_hot.cu
   csrc/mi/count_slices.cu
   csrc/mi/mi_cuda.cu)
-target_include_directories(pruning_ext_cuda PRIVATE csrc)
-set_target_properties(pruning_ext_cuda PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF
-  CUDA_VISIBILITY_PRESET hidden
-  CUDA_COMPILER_LAUNCHER "${CMAKE_CURRENT_SOURCE_DIR}/cmake/ptxas_report.sh;${CMAKE_CURRENT_BINARY_DIR}/resources")
-target_compile_options(pruning_ext_cuda PRIVATE -Werror=all-warnings -Xptxas=-v -Xcompiler=-Wall,-Wextra,-Werror)
+# Instructions that sm_90a alone has: whatever else is built, this is for no other GPU, and elsewhere not launched.
+add_library(pruning_ext_cuda_90a OBJECT csrc/mi/count_wgmma.cu)
+set_target_properties(pruning_ext_cuda_90a PROPERTIES CUDA_ARCHITECTURES 90a-real)
+foreach(kernels IN ITEMS pruning_ext_cuda pruning_ext_cuda_90a)
+  target_include_directories(${kernels} PRIVATE csrc)
+  set_target_properties(${kernels} PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF
+    CUDA_VISIBILITY_PRESET hidden
+    CUDA_COMPILER_LAUNCHER "${CMAKE_CURRENT_SOURCE_DIR}/cmake/ptxas_report.sh;${CMAKE_CURRENT_BINARY_DIR}/resources")
+  target_compile_options(${kernels} PRIVATE -Werror=all-warnings -Xptxas=-v -Xcompiler=-Wall,-Wextra,-Werror)
+endforeach()
 
 # _C_cuda calls shims of libtorch_cuda.so, which must be recorded as needed: nothing else makes the dynamic linker look
 # there. A CPU torch has none, so the linker is given a stub of that name.
@@ -64,5 +69,5 @@ add_library(_C_cuda MODULE
   csrc/mi/mi_op_cuda.cpp)
 target_compile_definitions(_C_cuda PRIVATE USE_CUDA)
 # The CUDA runtime is linked statically: the library serves whatever CUDA the torch at hand brings.
-target_link_libraries(_C_cuda PRIVATE pruning_ext_core pruning_ext_torch pruning_ext_cuda torch_cuda_stub
-  CUDA::cudart_static)
+target_link_libraries(_C_cuda PRIVATE pruning_ext_core pruning_ext_torch pruning_ext_cuda
+  pruning_ext_cuda_90a torch_cuda_stub CUDA::cudart_static)

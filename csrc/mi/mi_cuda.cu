@@ -87,9 +87,12 @@ std::int64_t carve(const Pairs& pairs, Counting counting, bool packed, std::byte
   return carver.used();
 }
 
-bool is_possible(Counting counting, const Pairs& pairs) {
+bool reads_slices(Counting counting) { return counting == Counting::slices || counting == Counting::wgmma; }
+
+bool is_possible(Counting counting, const Pairs& pairs, const CudaContext& context) {
+  if (counting == Counting::wgmma && context.architecture != 90) return false;
   const std::int64_t most = counting == Counting::atomics ? 256 : counting == Counting::planes ? 32 : 16;
-  const std::int64_t least = counting == Counting::slices ? 9 : 2;
+  const std::int64_t least = reads_slices(counting) ? 9 : 2;
   return (counting == Counting::atomics || has_terms(pairs.x.samples)) && pairs.bins >= least && pairs.bins <= most;
 }
 
@@ -104,18 +107,15 @@ cudaError_t prepare_codes(const Codes& codes, std::int64_t bins, int shift, Marg
     const PackedCodes target = counting == Counting::atomics ? PackedCodes{} : packed;
     PRUNING_EXT_TRY_CUDA(launch_margins(codes, bins, shift, margins, first_row, target, context));
   }
-  switch (counting) {
-    case Counting::planes: return launch_build_planes(packed, bins, planes, context);
-    case Counting::slices: return launch_transpose(packed, bins, context);
-    default: return cudaSuccess;
-  }
+  if (counting == Counting::planes) return launch_build_planes(packed, bins, planes, context);
+  return reads_slices(counting) ? launch_transpose(packed, bins, context) : cudaSuccess;
 }
 
 // Everything before the pairs; leaves the job without an output.
 cudaError_t prepare(const Pairs& pairs, const Estimator& estimator, const CudaContext& context, Counting counting,
                     const PackedPairs& given, PairJob* job, Memory* memory) {
   const bool packed = given.x != nullptr;
-  if (!is_possible(counting, pairs) || (packed && counting == Counting::atomics)) return cudaErrorInvalidValue;
+  if (!is_possible(counting, pairs, context) || (packed && counting == Counting::atomics)) return cudaErrorInvalidValue;
   carve(pairs, counting, packed, context.workspace, memory);
   if (packed) memory->x_packed = given.x, memory->y_packed = pairs.symmetric ? given.x : given.y;
   const std::int64_t samples = pairs.x.samples;
@@ -152,6 +152,7 @@ cudaError_t count(const PairJob& job, Counting counting, const CudaContext& cont
     case Counting::planes: return launch_planes(job, context);
     case Counting::one_hot: return launch_one_hot(job, context);
     case Counting::slices: return launch_slices(job, context);
+    case Counting::wgmma: return launch_wgmma(job, context);
     default: return launch_atomics(job, context);
   }
 }
@@ -181,7 +182,7 @@ Counting chosen_counting(const Pairs& pairs, const CudaContext& context, Countin
   if (wanted != Counting::automatic) return wanted;
   // From sm_100 on the binary tensor cores are emulated, and beyond 16 bins there are no others.
   const Counting best = context.architecture >= 100 && pairs.bins <= 16 ? Counting::one_hot : Counting::planes;
-  return is_possible(best, pairs) ? best : Counting::atomics;
+  return is_possible(best, pairs, context) ? best : Counting::atomics;
 }
 
 bool takes_packed(std::int64_t bins, std::int64_t samples) { return bins <= 16 && has_terms(samples); }

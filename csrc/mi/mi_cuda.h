@@ -13,6 +13,7 @@ enum class Counting : std::int8_t {
   planes,   // 2. a bit plane for each bin, AND + POPC on the binary tensor cores; at most 32 bins
   one_hot,  // 3. a byte for each bin and sample, made in registers, on the INT8 tensor cores; at most 16 bins
   slices,   // 4. as planes, but made in registers from the bits of the codes; 9 to 16 bins
+  wgmma,    // 5. as slices, by Hopper's groups of four warps; sm_90 alone, 9 to 16 bins
 };
 
 // Codes as the tensor-core kernels read them, [whole tiles of rows][whole steps of samples]: 4 bits each where there
@@ -40,7 +41,7 @@ struct PairJob {  // what the counting kernels share
   DType dtype;
   std::int32_t* counts;  // [N, M, bins, bins] instead of the information, or nullptr
   const std::uint32_t*
-      x_packed;  // PackedCodes' words (Counting::slices: transposed); what the others read is made of it
+      x_packed;  // PackedCodes' words (Counting::slices and wgmma: transposed); what the others read is made of it
   const std::uint32_t* y_packed;
   const std::uint32_t* x_planes;  // Counting::planes: fragments (count_planes.cu)
   const std::uint32_t* y_planes;
@@ -73,6 +74,7 @@ cudaError_t launch_atomics(const PairJob& job, const CudaContext& context);
 cudaError_t launch_planes(const PairJob& job, const CudaContext& context);
 cudaError_t launch_one_hot(const PairJob& job, const CudaContext& context);
 cudaError_t launch_slices(const PairJob& job, const CudaContext& context);
+cudaError_t launch_wgmma(const PairJob& job, const CudaContext& context);
 
 // Margins of rows of codes; faults are counted from first_row. With `packed.words` packs the codes as well.
 cudaError_t launch_margins(const Codes& codes, std::int64_t bins, int shift, Margin* margins, std::int64_t first_row,

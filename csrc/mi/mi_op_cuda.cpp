@@ -129,15 +129,18 @@ Tensor mutual_information_by(const Tensor& codes_x, const MaybeTensor& codes_y, 
   params.pairs = pairs_of(codes_x, codes_y, bins);
   params.dtype = DType::float64;
   check(counting >= 0 && counting <= (bins <= 8    ? 3
-                                      : bins <= 16 ? 4
+                                      : bins <= 16 ? 5
                                       : bins <= 32 ? 2
                                                    : 1),
-        "counting must be 0 or 1; with at most 32 bins it may be 2, with at most 16 it may be 3, with 9 to 16 4");
+        "counting must be 0 or 1; with at most 32 bins it may be 2, with at most 16 it may be 3, with 9 to 16 4 or 5");
   Tensor information =
       torch::stable::new_empty(codes_x, {params.pairs.x.rows, params.pairs.partners().rows}, ScalarType::Double);
   params.information = information.mutable_data_ptr();
   if (is_empty(params.pairs)) return information;
   PairCall pair(codes_x, params.pairs, static_cast<Counting>(counting));
+  check(
+      pair.counting != Counting::wgmma || pair.context.architecture == 90,
+      "counting 5 is by instructions that only sm_90 has; this GPU is sm_" + std::to_string(pair.context.architecture));
   raise_code_fault(pair.call.wait(mutual_information_cuda(params, pair.context, pair.counting)), params.pairs);
   return information;
 }

@@ -48,11 +48,27 @@ void close(const std::vector<double>& found, const std::vector<double>& expected
   }
 }
 
-constexpr Counting kWays[] = {Counting::atomics, Counting::planes, Counting::one_hot, Counting::slices};
+constexpr Counting kWays[] = {Counting::atomics, Counting::planes, Counting::one_hot, Counting::slices,
+                              Counting::wgmma};
 
 bool can_count(Counting way, std::int64_t bins) {
-  if (way == Counting::slices) return bins >= 9 && bins <= 16;
+  if (way == Counting::slices || way == Counting::wgmma) return bins >= 9 && bins <= 16;
   return bins <= (way == Counting::atomics ? 256 : way == Counting::planes ? 32 : 16);
+}
+
+// One way of counting alone, where all of them would take too long.
+void compare_one(Counting counting, std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins) {
+  const std::vector<std::uint8_t> x = codes_of(n, samples, bins, 3), y = codes_of(m, samples, bins, 4);
+  Pairs pairs;
+  pairs.x = {x.data(), n, samples, samples, 1};
+  pairs.symmetric = m == 0;
+  if (m > 0) pairs.y = {y.data(), m, samples, samples, 1};
+  pairs.bins = bins;
+  std::vector<double> expected(n * pairs.partners().rows), found(expected.size(), -1);
+  mutual_information_cpu({pairs, {}, expected.data(), DType::float64}, serial_for);
+  Device device(pairs, counting);
+  mutual_information_cuda({pairs, {}, found.data(), DType::float64}, device.context, counting);
+  close(found, expected, "information", pairs);
 }
 
 void compare(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins, const Estimator& estimator,
@@ -192,6 +208,55 @@ void packed(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t b
   }
 }
 
+// Rows [first, first + count) of x, as best partners and sums ask for them where there are many.
+void stretch(std::int64_t n, std::int64_t samples, std::int64_t bins, std::int64_t first, std::int64_t count) {
+  const std::vector<std::uint8_t> x = codes_of(n, samples, bins, 6);
+  Pairs pairs;
+  pairs.x = {x.data(), n, samples, samples, 1};
+  pairs.bins = bins;
+  std::vector<double> all(n * n), found(count * n);
+  mutual_information_cpu({pairs, {}, all.data(), DType::float64}, serial_for);
+  const std::vector<double> expected(all.begin() + first * n, all.begin() + (first + count) * n);
+  const int shift = term_shift(samples);
+  std::vector<std::int64_t> terms(samples + 1);
+  for (std::int64_t c = 0; c <= samples; ++c) terms[c] = count_term(c, shift);
+  for (const Counting counting : {Counting::planes, Counting::one_hot, Counting::slices, Counting::wgmma}) {
+    if (!can_count(counting, bins)) continue;
+    Device device(pairs, counting);
+    std::vector<Margin> margins(n);
+    std::vector<Word> words(packed_words(n, samples, bins) / 4), planes(plane_words(n, samples, bins) / 4);
+    const PackedCodes packed = packed_codes(words.data()->words, n, samples, bins);
+    launch_margins(pairs.x, bins, shift, margins.data(), 0, packed, device.context);
+    PairJob job{pairs,
+                scale_for({}, samples),
+                shift,
+                terms.data(),
+                margins.data(),
+                margins.data(),
+                first,
+                count,
+                false,
+                found.data(),
+                DType::float64,
+                nullptr,
+                packed.words,
+                packed.words,
+                planes.data()->words,
+                planes.data()->words};
+    found.assign(found.size(), -1);
+    if (counting == Counting::planes) {
+      launch_build_planes(packed, bins, planes.data()->words, device.context);
+      launch_planes(job, device.context);
+    } else if (counting == Counting::one_hot) {
+      launch_one_hot(job, device.context);
+    } else {
+      launch_transpose(packed, bins, device.context);
+      counting == Counting::slices ? launch_slices(job, device.context) : launch_wgmma(job, device.context);
+    }
+    close(found, expected, "a stretch of rows", pairs);
+  }
+}
+
 void choices() {
   Pairs pairs;
   pairs.x = {nullptr, 5, 1000};
@@ -208,6 +273,7 @@ void choices() {
   CHECK(chosen(90, 16, 1 << 23) == Counting::atomics, "too many samples for a table of terms");
   CHECK(chosen(100, 16, 1000) == Counting::one_hot, "bytes where bits are emulated");
   CHECK(chosen(120, 17, 1000) == Counting::planes, "which are for 16 bins");
+  CHECK(chosen(90, 16, 1000) == Counting::planes, "the default until another way is measured to be faster");
   CHECK(chosen_counting(pairs, context, Counting::atomics) == Counting::atomics, "what was asked for");
   Device device(pairs, Counting::atomics);
   pairs.bins = 17;
@@ -215,6 +281,14 @@ void choices() {
   CHECK(mutual_information_cuda({pairs, {}, none.data(), DType::float64}, device.context, Counting::one_hot) ==
             cudaErrorInvalidValue,
         "more bins than the kernel has");
+  pairs.bins = 16;
+  for (const int architecture : {80, 89, 100, 120}) {
+    Device other(pairs, Counting::wgmma);
+    other.context.architecture = architecture;
+    CHECK(mutual_information_cuda({pairs, {}, none.data(), DType::float64}, other.context, Counting::wgmma) ==
+              cudaErrorInvalidValue,
+          "instructions that sm_%d does not have", architecture);
+  }
 }
 
 void faults() {
@@ -243,6 +317,14 @@ void run() {
   for (const std::int64_t samples : {2, 31, 32, 33, 255, 256, 1000}) compare(5, 0, samples, 16, normalized);
   compare(37, 0, 100, 8, plain);
   compare(33, 18, 100, 16, plain);
+  // The ring of wgmma, several times around, over several tiles a block; more rows than a band of tiles has.
+  for (const std::int64_t samples : {1023, 1024, 1025, 5 * 1024 + 300, 9 * 1024})
+    compare_one(Counting::wgmma, 9, 0, samples, 16);
+  compare_one(Counting::wgmma, 20, 17, 2100, 11);
+  compare_one(Counting::wgmma, 41, 0, 3000, 16);
+  compare_one(Counting::wgmma, 140, 0, 40, 16);
+  for (const std::int64_t bins : {8, 13, 16, 32}) stretch(45, 130, bins, 21, 17);
+  stretch(45, 130, 16, 8, 1);
   for (const std::int64_t bins : {2, 3, 16, 32, 256}) {
     discretized<float>(7, 500, bins, 227 * 1024);
     discretized<float>(5, 333, bins, 0);

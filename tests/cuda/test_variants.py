@@ -36,6 +36,7 @@ def test_ways_of_counting_agree(
 ) -> None:
     x, y = _codes(37, samples, bins), _codes(19, samples, bins)
     ways = [1] + [2] * (bins <= 32) + [3] * (bins <= 16) + [4] * (9 <= bins <= 16)
+    ways += [5] * (9 <= bins <= 16 and torch.cuda.get_device_capability(cuda) == (9, 0))
     for other in (None, y):
         truth = OPS.mutual_information(x, other, bins, "none", "none", "nats", True)
         partner = None if other is None else other.to(cuda)
@@ -45,9 +46,27 @@ def test_ways_of_counting_agree(
 
 
 def test_ways_that_cannot_count_so_many_bins(cuda: torch.device) -> None:
-    for bins, way in ((33, 2), (17, 3), (17, 4), (8, 4), (16, 5)):
+    for bins, way in ((33, 2), (17, 3), (17, 4), (8, 4), (17, 5), (8, 5), (16, 6)):
         with pytest.raises(RuntimeError, match="counting must be"):
             OPS._mutual_information_by(_codes(3, 10, 2).to(cuda), None, bins, way)
+
+
+def test_wgmma_over_bands_of_tiles_and_slabs(cuda: torch.device, assert_within: Callable[..., None]) -> None:
+    """More columns than a band has, more slabs than the ring, run after run: as planes count them."""
+    if torch.cuda.get_device_capability(cuda) != (9, 0):
+        pytest.skip("wgmma is of sm_90")
+    for columns, samples in ((300, 5000), (1100, 1024), (2100, 40)):
+        codes = _codes(columns, samples, 16).to(cuda)
+        truth = OPS._mutual_information_by(codes, None, 16, 2)
+        for _ in range(3):
+            assert_within(OPS._mutual_information_by(codes, None, 16, 5), truth, 1e-11, f"{columns} columns")
+
+
+def test_wgmma_elsewhere(cuda: torch.device) -> None:
+    if torch.cuda.get_device_capability(cuda) == (9, 0):
+        pytest.skip("this GPU has wgmma")
+    with pytest.raises(RuntimeError, match="instructions that only sm_90 has; this GPU is sm_"):
+        OPS._mutual_information_by(_codes(3, 10, 16).to(cuda), None, 16, 5)
 
 
 def test_columns_are_one_op(cuda: torch.device, dtype: torch.dtype) -> None:

@@ -40,7 +40,9 @@ using Slot = unsigned char[16];
 
 void run(dim3 grid, dim3 block, std::size_t dynamic_shared, const std::function<void()>& body);
 unsigned char* dynamic_shared();
+std::size_t dynamic_shared_bytes();
 void block_barrier();
+void wait_until(std::function<bool()> condition);  // that other threads of the block make true
 void warp_barrier();
 Slot* warp_slots();  // [32], the calling thread's warp's
 
@@ -154,8 +156,11 @@ inline std::uint32_t prmt(std::uint32_t low, std::uint32_t high, std::uint32_t s
 
 }  // namespace emulation
 
+#include "hopper.h"
+
 inline int __popc(unsigned word) { return __builtin_popcount(word); }
 inline int __ffs(unsigned word) { return __builtin_ffs(static_cast<int>(word)); }
+inline int __clz(int word) { return word == 0 ? 32 : __builtin_clz(static_cast<unsigned>(word)); }
 
 template <typename T>
 T atomicMin(T* at, T value) {

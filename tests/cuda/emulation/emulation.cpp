@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kStack = 256 * 1024;
 
-enum class State { ready, at_warp_barrier, at_block_barrier, done };
+enum class State { ready, at_warp_barrier, at_block_barrier, until_condition, done };
 
 // Contexts start a thread's stack; from then on switches are jumps, which save no signal masks and cost no system call.
 using Jump = void* [5];
@@ -28,11 +28,13 @@ struct Thread {
   bool started;
   std::unique_ptr<char[]> stack{new char[kStack]};
   State state;
+  std::function<bool()> condition;
 };
 
 std::vector<Thread> threads;
 std::vector<Slot> slots;
 std::unique_ptr<unsigned char[]> shared_memory;
+std::size_t shared_bytes;
 const std::function<void()>* thread_body;
 Jump scheduler_jump;
 unsigned current;
@@ -83,6 +85,16 @@ bool release(std::size_t begin, std::size_t end, State barrier) {
   return any;
 }
 
+bool release_waiting(std::size_t count) {
+  bool any = false;
+  for (std::size_t t = 0; t < count; ++t) {
+    if (threads[t].state != State::until_condition || !threads[t].condition()) continue;
+    threads[t].state = State::ready;
+    any = true;
+  }
+  return any;
+}
+
 void run_block(std::size_t count) {
   static const char* const wanted = std::getenv("EMULATION_ORDER");
   static std::mt19937 random(1);
@@ -104,8 +116,9 @@ void run_block(std::size_t count) {
     }
     for (std::size_t w = 0; w < count; w += kWarp) progress |= release(w, w + kWarp, State::at_warp_barrier);
     progress |= release(0, count, State::at_block_barrier);
+    progress |= release_waiting(count);
     if (!progress && left > 0) {
-      std::fprintf(stderr, "threads of one block wait at different barriers\n");
+      std::fprintf(stderr, "threads of one block wait for what does not come\n");
       std::abort();
     }
   }
@@ -114,7 +127,13 @@ void run_block(std::size_t count) {
 }  // namespace
 
 unsigned char* dynamic_shared() { return shared_memory.get(); }
+std::size_t dynamic_shared_bytes() { return shared_bytes; }
 void block_barrier() { wait(State::at_block_barrier); }
+void wait_until(std::function<bool()> condition) {
+  if (condition()) return;
+  threads[current].condition = std::move(condition);
+  wait(State::until_condition);
+}
 void warp_barrier() { wait(State::at_warp_barrier); }
 Slot* warp_slots() { return slots.data() + threadIdx.x / kWarp * kWarp; }
 
@@ -127,6 +146,7 @@ void run(dim3 grid, dim3 block, std::size_t dynamic_shared, const std::function<
   for (unsigned z = 0; z < grid.z; ++z) {
     for (unsigned y = 0; y < grid.y; ++y) {
       for (unsigned x = 0; x < grid.x; ++x) {
+        shared_bytes = dynamic_shared;
         shared_memory.reset(new unsigned char[dynamic_shared]);
         std::memset(shared_memory.get(), 0xcd, dynamic_shared);
         blockIdx = dim3(x, y, z);
