@@ -4,18 +4,19 @@
 //   sort    radix sort of the row (block_sort.cuh)
 //   order   densities at the k grid points through the lattice (kde/lattice.cuh); those within its error of a
 //           half-integer are summed again by the definition, a warp for each; radix sort of the points by bucket
-//   match   all points at once (matching.cuh)
+//   match   by one warp, 32 points at a time (matching.cuh); other blocks of the multiprocessor sort meanwhile
 //   write   the mask
 //
-// Shared memory, in bytes: 6 n for the sorted row, and a scratch that the steps take in turn; 27 KB for n = 768 and
-// 54 KB for n = 4096, k = 2048 (four blocks to a multiprocessor of an H100), 216 KB for n = 16384. Rows that do not
-// fit, and float64, run the same code over global memory, a few blocks for each multiprocessor.
+// Shared memory, in bytes: 6 n for the sorted row, 2 k for the order of the points, and a scratch that the steps take in
+// turn, 6 n while the row is sorted: 53 KB for n = 4096, k = 2048 (four blocks to a multiprocessor of an H100), 21 KB
+// for n = 768. What does not fit (n above 17,000 or so there), and float64, runs the same code over global memory, a few
+// blocks for each multiprocessor.
 //
 // The lattice comes coarse; a row whose densities are too high for its error (a standard deviation below 1e-4 or so) is
 // put on a list for a second launch with the fine one. No host decision lies between.
 //
-// Machine code for sm_90: 64 registers with the coarse lattice, no spills; MATCH.ANY in the sort, DFMA with operands
-// from the constant bank in the lattice, ATOMS.MIN and plain LDS in the matching.
+// Machine code for sm_90: 64 registers with the coarse lattice, no spills; MATCH.ANY in the sort and the matching, DFMA
+// with operands from the constant bank in the lattice.
 #include <cmath>
 
 #include "common/block_sort.cuh"
@@ -167,15 +168,7 @@ __device__ RowShape load_row(const KenJob<P>& job, std::int64_t r, unsigned char
 // mask [n] in the order of the row.
 template <typename Key, typename Index>
 __device__ void mark(const Market<Key, Index>& market, bool keep_ties, unsigned char* mask) {
-  for (int i = threadIdx.x; i < market.n; i += blockDim.x) {
-    bool kept = market.holder[i] != kNobody;
-    if (!kept && keep_ties && i > 0 && market.keys[i - 1] == market.keys[i]) {
-      // Equal values are held from the first one on.
-      const Key key = market.keys[i];
-      kept = market.holder[partition_point(0, i, [&](int e) { return market.keys[e] < key; })] != kNobody;
-    }
-    mask[market.index[i]] = kept;
-  }
+  for (int i = threadIdx.x; i < market.n; i += blockDim.x) mask[market.index[i]] = market.is_taken(i, keep_ties);
   __syncthreads();
 }
 
@@ -221,10 +214,12 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
                                   static_cast<int>(n),
                                   points,
                                   order,
-                                  reinterpret_cast<unsigned*>(memory + layout.holder),
-                                  reinterpret_cast<unsigned*>(memory + layout.worst)};
-  if (job.matching == Matching::proposals) {
-    match_by_proposals(market);
+                                  reinterpret_cast<Index*>(memory + layout.place),
+                                  {reinterpret_cast<std::uint32_t*>(memory + layout.free),
+                                   reinterpret_cast<std::uint32_t*>(memory + layout.summary), static_cast<int>(n)}};
+  market.free.fill();
+  if (job.matching == Matching::by_warp) {
+    match_by_warp(market);
   } else {
     match_one_by_one(market);
   }
@@ -268,69 +263,87 @@ KenJob<P> job_for(const KenParams& params, Matching matching, int threads) {
 
 template <typename P>
 std::int64_t bytes_for(const KenParams& params, int threads) {
-  return job_for<P>(params, Matching::proposals, threads).layout.end;
+  return job_for<P>(params, Matching::by_warp, threads).layout.end;
 }
 
+// Whether a row's arrays fit into shared memory, 16-bit indexes included.
+template <typename P>
 bool fits(const KenParams& params, const CudaContext& context) {
   constexpr std::int64_t kStatic = 2048;  // what reductions and scans take beside the layout
-  const int threads = threads_for(params.weight.cols);
   return params.weight.dtype != DType::float64 && params.weight.cols <= 0xffff &&
-         std::max(bytes_for<Coarse>(params, threads), bytes_for<Fine>(params, threads)) + kStatic <=
-             context.shared_memory;
+         bytes_for<P>(params, threads_for(params.weight.cols)) + kStatic <= context.shared_memory;
 }
 
 std::int64_t few_blocks(const KenParams& params, const CudaContext& context) {
   return std::min<std::int64_t>(params.weight.rows, 2 * context.multiprocessors);
 }
 
+struct Workspace {
+  unsigned long long* list_count = nullptr;  // of the rows that the coarse lattice leaves
+  std::int64_t* list = nullptr;
+  unsigned char* slabs = nullptr;
+  std::int64_t slab_bytes = 0;
+  std::int64_t bytes = 0;
+  Workspace(const KenParams& params, const CudaContext& context, std::byte* base) {
+    Carver carver(base);
+    if (fits<Coarse>(params, context)) {
+      list_count = carver.take<unsigned long long>(1);
+      list = carver.take<std::int64_t>(params.weight.rows);
+    }
+    if (!fits<Coarse>(params, context) || !fits<Fine>(params, context)) {
+      const std::int64_t slab = params.weight.dtype == DType::float64 ? bytes_for<WideDouble>(params, kMostThreads)
+                                                                      : bytes_for<Wide>(params, kMostThreads);
+      slab_bytes = (slab + 255) / 256 * 256;
+      slabs = carver.take<unsigned char>(slab_bytes * few_blocks(params, context));
+    }
+    bytes = carver.used();
+  }
+};
+
 template <typename P>
-cudaError_t launch_slabs(const KenParams& params, Matching matching, const CudaContext& context) {
-  KenJob<P> job = job_for<P>(params, matching, kMostThreads);
-  job.slabs = reinterpret_cast<unsigned char*>(context.workspace);
-  job.slab_bytes = (job.layout.end + 255) / 256 * 256;
-  return launch(ken_kernel<P>, blocks_for(few_blocks(params, context)), kMostThreads,
-                sizeof(kde::LatticeTile<typename P::Shape>), context.stream, job,
+KenJob<P> job_on(const Workspace& workspace, const KenParams& params, Matching matching, int threads) {
+  KenJob<P> job = job_for<P>(params, matching, threads);
+  job.list = workspace.list, job.list_count = workspace.list_count;
+  job.slabs = workspace.slabs, job.slab_bytes = workspace.slab_bytes;
+  return job;
+}
+
+// All rows, or those of the list, by a few blocks.
+template <typename P>
+cudaError_t launch_few(KenJob<P> job, bool from_list, const CudaContext& context) {
+  job.from_list = from_list;
+  const int threads = P::kShared ? threads_for(job.params.weight.cols) : kMostThreads;
+  const std::int64_t shared = P::kShared ? job.layout.end : sizeof(kde::LatticeTile<typename P::Shape>);
+  return launch(ken_kernel<P>, blocks_for(few_blocks(job.params, context)), threads, shared, context.stream, job,
                 kde::lattice_constants<typename P::Shape>(), context.fault);
 }
 
 }  // namespace
 
 std::int64_t ken_mask_cuda_workspace(const KenParams& params, const CudaContext& context) {
-  Carver carver(nullptr);
-  if (fits(params, context)) {
-    carver.take<unsigned long long>(1);
-    carver.take<std::int64_t>(params.weight.rows);
-  } else {
-    const std::int64_t slab =
-        std::max(bytes_for<Wide>(params, kMostThreads), bytes_for<WideDouble>(params, kMostThreads));
-    carver.take<unsigned char>((slab + 255) / 256 * 256 * few_blocks(params, context));
-  }
-  return carver.used();
+  return Workspace(params, context, nullptr).bytes;
 }
 
 cudaError_t ken_mask_cuda(const KenParams& params, const CudaContext& context, Matching matching) {
   if (params.weight.rows == 0 || params.weight.cols == 0) return cudaSuccess;
-  if (!fits(params, context)) {
-    return params.weight.dtype == DType::float64 ? launch_slabs<WideDouble>(params, matching, context)
-                                                 : launch_slabs<Wide>(params, matching, context);
+  const Workspace workspace(params, context, context.workspace);
+  if (!fits<Coarse>(params, context)) {
+    return params.weight.dtype == DType::float64
+               ? launch_few(job_on<WideDouble>(workspace, params, matching, kMostThreads), false, context)
+               : launch_few(job_on<Wide>(workspace, params, matching, kMostThreads), false, context);
   }
-  Carver carver(context.workspace);
-  unsigned long long* const list_count = carver.take<unsigned long long>(1);
-  std::int64_t* const list = carver.take<std::int64_t>(params.weight.rows);
-  PRUNING_EXT_TRY_CUDA(cudaMemsetAsync(list_count, 0, sizeof(unsigned long long), context.stream));
+  PRUNING_EXT_TRY_CUDA(cudaMemsetAsync(workspace.list_count, 0, sizeof(unsigned long long), context.stream));
   const int threads = threads_for(params.weight.cols);
-  KenJob<Coarse> coarse = job_for<Coarse>(params, matching, threads);
-  coarse.list = list, coarse.list_count = list_count;
+  KenJob<Coarse> coarse = job_on<Coarse>(workspace, params, matching, threads);
   while (coarse.first_row < params.weight.rows) {
     const dim3 blocks = blocks_for(params.weight.rows - coarse.first_row);
     PRUNING_EXT_TRY_CUDA(launch(ken_kernel<Coarse>, blocks, threads, coarse.layout.end, context.stream, coarse,
                                 kde::lattice_constants<CoarseLattice>(), context.fault));
     coarse.first_row += blocks.x;
   }
-  KenJob<Fine> fine = job_for<Fine>(params, matching, threads);
-  fine.list = list, fine.list_count = list_count, fine.from_list = true;
-  return launch(ken_kernel<Fine>, blocks_for(few_blocks(params, context)), threads, fine.layout.end, context.stream,
-                fine, kde::lattice_constants<FineLattice>(), context.fault);
+  return fits<Fine>(params, context)
+             ? launch_few(job_on<Fine>(workspace, params, matching, threads), true, context)
+             : launch_few(job_on<Wide>(workspace, params, matching, kMostThreads), true, context);
 }
 
 }  // namespace pruning_ext::ken

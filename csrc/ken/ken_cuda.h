@@ -8,12 +8,12 @@ namespace pruning_ext::ken {
 
 enum class Matching : std::int8_t {
   one_by_one,  // 1. each point in turn, the block looking for its nearest entry: the readable reference, O(k n)
-  proposals,   // 2. all points at once, by deferred acceptance (matching.cuh)
+  by_warp,     // 2. 32 points at a time, by a warp (matching.cuh)
 };
 
 // `params` as on the CPU, with pointers to device memory. Launches are asynchronous; faults go to context.fault, and
 // rows at fault keep nothing. The workspace depends on what the context says of the device.
 std::int64_t ken_mask_cuda_workspace(const KenParams& params, const CudaContext& context);
-cudaError_t ken_mask_cuda(const KenParams& params, const CudaContext& context, Matching matching = Matching::proposals);
+cudaError_t ken_mask_cuda(const KenParams& params, const CudaContext& context, Matching matching = Matching::by_warp);
 
 }  // namespace pruning_ext::ken

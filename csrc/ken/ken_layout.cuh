@@ -42,22 +42,22 @@ struct Layout {
   using Index = typename P::Index;
   using Offset = std::conditional_t<P::kShared, unsigned, std::int64_t>;
   Offset keys, index, order;                          // held throughout
-  Offset raw, other_index, counters;                  // while the row is sorted
+  Offset raw, other_index, counters;                  // while the row is sorted; the counters in place of `order`
   Offset other_order, buckets, tile, order_counters;  // while the points are
-  Offset holder, worst, mask;                         // while they are matched
+  Offset place, free, summary, mask;                  // while they are matched
   std::int64_t end;
   Layout(std::int64_t n, std::int64_t k, std::int64_t warps) {
     Pieces<Offset> all;
     keys = all.template take<typename P::Key>(n), index = all.template take<Index>(n),
-    order = all.template take<Index>(k);
+    order = counters = all.template take<Index>(max(k, kDigits * warps));
     Pieces<Offset> sort = all, points = all, match = all;
-    raw = sort.template take<typename P::Key>(n), other_index = sort.template take<Index>(n),
-    counters = sort.template take<Index>(kDigits * warps);
+    raw = sort.template take<typename P::Key>(n), other_index = sort.template take<Index>(n);
     other_order = points.template take<Index>(k), buckets = points.template take<typename P::Bucket>(k);
     Pieces<Offset> lattice = points;
     tile = lattice.template take<kde::LatticeTile<typename P::Shape>>(P::kShared ? 1 : 0);
     order_counters = points.template take<Index>(kDigits * warps);
-    holder = match.template take<unsigned>(n), worst = match.template take<unsigned>((n + kStretch - 1) / kStretch);
+    place = match.template take<Index>(k), free = match.template take<std::uint32_t>(words_of(n)),
+    summary = match.template take<std::uint32_t>(words_of(words_of(n)));
     mask = match.template take<unsigned char>(P::kShared ? n : 0);
     end = max(max(sort.end, lattice.end), max(points.end, match.end));
   }

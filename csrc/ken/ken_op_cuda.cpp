@@ -17,7 +17,7 @@ Tensor mask_by(const Tensor& weight, std::int64_t k, bool keep_ties, Matching ma
 }
 
 Tensor ken_mask(const Tensor& weight, std::int64_t k, bool keep_ties) {
-  return mask_by(weight, k, keep_ties, Matching::proposals);
+  return mask_by(weight, k, keep_ties, Matching::by_warp);
 }
 
 Tensor ken_mask_by(const Tensor& weight, std::int64_t k, bool keep_ties, std::int64_t matching) {

@@ -1,20 +1,18 @@
-// Greedy matching on a line, by all threads of a block at once.
+// Greedy matching on a line, for one row and one block: each point in turn takes the nearest entry not yet taken.
 //
-// Each point in turn takes the nearest entry not yet taken: a serial dictatorship. Seen as a market in which every
-// entry prefers the point that comes earlier in the order, its outcome is the only stable matching (all entries rank
-// the points alike), so deferred acceptance (Gale and Shapley, 1962) finds it from proposals made in *any* order: a
-// point proposes to the nearest entry that nobody better holds; an entry keeps the best proposal it ever got (one
-// atomicMin on its holder's rank); a point that loses its entry goes on from there. So a thread for each point, no
-// turns, no barrier, and yet the same mask in every run, equal to the serial one to the last bit.
+// The points come by rank, a warp serves 32 of them at a time, and mostly they do not meet. Where they crowd (the tails
+// of a row, 30 % of the points in a normal one) what is nearest to one is nearest to all: from what they take in turn
+// the entries around them are gone, and each goes on to the next. So a lane that wants what g lanes before it want,
+// too, and on the same side, looks at the g-th free entry from there at once. It is right if those before it took just
+// the g entries in between; all lanes before the first that may be wrong are settled together, and the others look
+// again. Every row takes k / 32 rounds at least, and by a model of normal rows not twice as many.
 //
-// Proposals are few: a point whose entry nobody contests makes one. Where many points crowd (the tails of a row) they
-// walk over what better points hold; `worst` remembers for each 32 entries the worst rank among their holders, once
-// somebody has seen them all, so that later walks cross them in one step. Ranks of holders only improve, which makes
-// stale reads harmless: what was out of reach stays so, and a proposal that comes too late is simply made again
-// elsewhere.
+// Free entries are a bitmap, with a second that says which of its words are not empty, so that a walk over what is
+// taken crosses 1024 entries a step. Among equal values it does not matter which are free, only how many: those that
+// come first in the row are the ones kept (is_taken).
 //
-// At equal distance the entry earliest in the row is preferred. Equal values stand next to each other in that order and
-// are held from the first one on, best rank first, so that the first acceptable one is found by bisection.
+// At equal distance the entry earliest in the row is preferred. A point that may have two such entries on different
+// values waits until it is the first, and then looks at all of them alone (earliest_nearest).
 #pragma once
 
 #include "common/block.cuh"
@@ -23,13 +21,113 @@
 
 namespace pruning_ext::ken {
 
-constexpr unsigned kNobody = 0xffffffffu;
-constexpr int kStretch = 32;  // entries with one `worst`
-
 struct GridPoints {
   double low, high, step;
   unsigned count;
   __device__ double value(unsigned j) const { return kde::grid_point(low, high, step, j, count); }
+};
+
+PRUNING_EXT_HOST_DEVICE constexpr int words_of(std::int64_t bits) { return static_cast<int>((bits + 31) / 32); }
+
+// A set of numbers below n.
+struct FreeEntries {
+  std::uint32_t* words;    // [words_of(n)]
+  std::uint32_t* summary;  // [words_of(words_of(n))], which words are not 0
+  int n;
+
+  __device__ bool contains(int i) const { return words[i / 32] >> (i % 32) & 1; }
+
+  // All of them; by all threads of the block, which is to wait before it looks.
+  __device__ void fill() const {
+    const auto first = [](int bits) { return bits >= 32 ? ~0u : (1u << bits) - 1; };
+    const int count = words_of(n);
+    for (int w = threadIdx.x; w < count; w += blockDim.x) words[w] = first(n - 32 * w);
+    for (int s = threadIdx.x; s < words_of(count); s += blockDim.x) summary[s] = first(count - 32 * s);
+  }
+
+  // Removes one that is there; any lanes at once. Its bit is set, so that subtracting it clears it.
+  __device__ void remove(int i) const {
+    const std::uint32_t bit = 1u << (i % 32);
+    if (atomicAdd(words + i / 32, 0u - bit) == bit) atomicAdd(summary + i / 1024, 0u - (1u << (i / 32 % 32)));
+  }
+
+  // How many lie in [begin, end).
+  __device__ int count(int begin, int end) const {
+    int total = 0;
+    for (int w = begin / 32; 32 * w < end; ++w) {
+      std::uint32_t bits = words[w];
+      if (32 * w < begin) bits &= ~0u << (begin % 32);
+      if (end - 32 * w < 32) bits &= (1u << (end - 32 * w)) - 1;
+      total += __popc(bits);
+    }
+    return total;
+  }
+
+  // The first at or above `from`, `skip` others aside; n if there is none.
+  __device__ int above(int from, int skip = 0) const {
+    if (from >= n) return n;
+    int w = from / 32;
+    std::uint32_t bits = words[w] & ~0u << (from % 32);
+    for (int here = __popc(bits); here <= skip; here = __popc(bits)) {
+      skip -= here;
+      w = next_word(w + 1);
+      if (w == words_of(n)) return n;
+      bits = words[w];
+    }
+    return 32 * w + (skip == 0 ? __ffs(bits) - 1 : nth_bit(bits, skip));
+  }
+
+  // The first at or below `from`, `skip` others aside; -1 if there is none.
+  __device__ int below(int from, int skip = 0) const {
+    if (from < 0) return -1;
+    int w = from / 32;
+    std::uint32_t bits = words[w] & ~0u >> (31 - from % 32);
+    int here = __popc(bits);
+    for (; here <= skip; here = __popc(bits)) {
+      skip -= here;
+      w = last_word(w - 1);
+      if (w < 0) return -1;
+      bits = words[w];
+    }
+    return 32 * w + (skip == 0 ? 31 - __clz(static_cast<int>(bits)) : nth_bit(bits, here - 1 - skip));
+  }
+
+ private:
+  // The first word at or above w that is not empty; as many as there are if none.
+  __device__ int next_word(int w) const {
+    const int count = words_of(n);
+    if (w >= count) return count;
+    int s = w / 32;
+    std::uint32_t filled = summary[s] & ~0u << (w % 32);
+    while (filled == 0) {
+      if (++s >= words_of(count)) return count;
+      filled = summary[s];
+    }
+    return 32 * s + __ffs(filled) - 1;
+  }
+
+  // The last at or below w; -1 if none.
+  __device__ int last_word(int w) const {
+    if (w < 0) return -1;
+    int s = w / 32;
+    std::uint32_t filled = summary[s] & ~0u >> (31 - w % 32);
+    while (filled == 0) {
+      if (--s < 0) return -1;
+      filled = summary[s];
+    }
+    return 32 * s + 31 - __clz(static_cast<int>(filled));
+  }
+
+  // Where the bit is that has `skip` others below.
+  static __device__ int nth_bit(std::uint32_t bits, int skip) {
+    int at = 0;
+#pragma unroll
+    for (int width = 16; width > 0; width /= 2) {
+      const int lower = __popc(bits >> at & ((1u << width) - 1));
+      if (skip >= lower) skip -= lower, at += width;
+    }
+    return at;
+  }
 };
 
 template <typename Key, typename Index>
@@ -39,119 +137,128 @@ struct Market {
   int n;
   const GridPoints& points;  // fewer than n
   const Index* order;        // [points.count], by rank
-  unsigned* holder;          // [n], the rank of the point that holds an entry
-  unsigned* worst;           // [n / kStretch, rounded up], never below the worst rank of the stretch
+  Index* place;              // [points.count], by rank: the first entry not below the point
+  FreeEntries free;
 
   __device__ double value(int i) const { return ordered_value(keys[i]); }
   __device__ double distance(int i, double point) const { return fabs(value(i) - point); }
-  __device__ unsigned held(int i) const { return *static_cast<const volatile unsigned*>(holder + i); }
-  __device__ unsigned worst_of(int stretch) const { return *static_cast<const volatile unsigned*>(worst + stretch); }
+  // From the next representable value above or below entry i.
+  __device__ double distance_beyond(int i, double point, bool up) const {
+    return fabs(static_cast<double>(ordered_value(static_cast<Key>(up ? keys[i] + 1 : keys[i] - 1))) - point);
+  }
+  __device__ int first_equal(int i) const {
+    const Key key = keys[i];
+    return partition_point(0, i, [&](int e) { return keys[e] < key; });
+  }
+  __device__ int past_equal(int i) const {
+    const Key key = keys[i];
+    return partition_point(i, n, [&](int e) { return keys[e] <= key; });
+  }
+  // Whether entry i is kept: those taken among equal values are the first of them.
+  __device__ bool is_taken(int i, bool keep_ties) const {
+    const Key key = keys[i];
+    if ((i == 0 || keys[i - 1] != key) && (i + 1 == n || keys[i + 1] != key)) return !free.contains(i);
+    const int first = first_equal(i), past = past_equal(i), taken = past - first - free.count(first, past);
+    return keep_ties ? taken > 0 : i - first < taken;
+  }
 };
 
-// The first entry at or below i that nobody better than `rank` holds; -1 if none.
+struct Choice {
+  int entry;
+  bool up;
+  bool alone;  // no entry of another value can be as near
+};
+
+// The nearer of two free entries on either side of a point; -1 and n are none.
 template <typename Key, typename Index>
-__device__ int acceptable_left(const Market<Key, Index>& market, int i, unsigned rank) {
-  while (i >= 0) {
-    const bool whole = i % kStretch == kStretch - 1 || i == market.n - 1;
-    const int first = i / kStretch * kStretch;
-    if (whole && market.worst_of(i / kStretch) < rank) {
-      i = first - 1;
-      continue;
-    }
-    unsigned worst = 0;
-    for (; i >= first; --i) {
-      const unsigned held = market.held(i);
-      if (held > rank) return i;
-      worst = max(worst, held);
-    }
-    if (whole) atomicMin(market.worst + first / kStretch, worst);
-  }
-  return -1;
+__device__ Choice nearer(const Market<Key, Index>& market, double point, int lower, int upper) {
+  constexpr double kInf = __builtin_inf();
+  const double down = lower >= 0 ? market.distance(lower, point) : kInf;
+  const double up = upper < market.n ? market.distance(upper, point) : kInf;
+  const bool is_up = up < down;
+  const int entry = is_up ? upper : lower;
+  return {entry, is_up, up != down && market.distance_beyond(entry, point, is_up) != fmin(up, down)};
 }
 
-// The first entry at or above i that nobody better holds; n if none.
+// Of all free entries nearest to a point the one earliest in the row, as any free entry of its value; by one thread.
 template <typename Key, typename Index>
-__device__ int acceptable_right(const Market<Key, Index>& market, int i, unsigned rank) {
-  while (i < market.n) {
-    const bool whole = i % kStretch == 0;
-    const int past = min(i / kStretch * kStretch + kStretch, market.n);
-    if (whole && market.worst_of(i / kStretch) < rank) {
-      i = past;
-      continue;
-    }
-    unsigned worst = 0;
-    for (; i < past; ++i) {
-      const unsigned held = market.held(i);
-      if (held > rank) return i;
-      worst = max(worst, held);
-    }
-    if (whole) atomicMin(market.worst + (past - 1) / kStretch, worst);
-  }
-  return market.n;
-}
-
-// The acceptable entry that the point prefers. `left` and `right` are where it looks on either side; what lies between
-// is held by better points, and they move outwards with that.
-template <typename Key, typename Index>
-__device__ int preferred(const Market<Key, Index>& market, unsigned rank, double point, int& left, int& right) {
-  const int n = market.n;
-  left = acceptable_left(market, left, rank);
-  right = acceptable_right(market, right, rank);
-  const double to_left = left >= 0 ? market.distance(left, point) : __builtin_inf();
-  const double to_right = right < n ? market.distance(right, point) : __builtin_inf();
-  const double nearest = fmin(to_left, to_right);
-  int chosen = n;
-  const auto consider = [&](int i) {
-    if (chosen == n || market.index[i] < market.index[chosen]) chosen = i;
+__device__ int earliest_nearest(const Market<Key, Index>& market, double point, int place) {
+  constexpr double kInf = __builtin_inf();
+  const FreeEntries& free = market.free;
+  int lower = free.below(place - 1), upper = free.above(place);
+  const double nearest =
+      fmin(lower >= 0 ? market.distance(lower, point) : kInf, upper < market.n ? market.distance(upper, point) : kInf);
+  int chosen = -1;
+  Index earliest = 0;
+  // Of the values' run [first, past) the next to be taken is the one behind those that are.
+  const auto consider = [&](int i, int first, int past) {
+    const Index next = market.index[past - free.count(first, past)];
+    if (chosen < 0 || next < earliest) chosen = i, earliest = next;
   };
-  // Different values can lie at one distance: on either side of the point, or, beyond the next representable value,
-  // where the distance rounds.
-  for (int i = left; i >= 0 && market.distance(i, point) == nearest;) {
-    int first = i;
-    if (i > 0 && market.keys[i - 1] == market.keys[i]) {
-      const Key key = market.keys[i];
-      first = partition_point(0, i, [&](int e) { return market.keys[e] < key; });
-      i = partition_point(first, i, [&](int e) { return market.held(e) < rank; });
-    }
-    consider(i);
-    if (fabs(static_cast<double>(ordered_value(static_cast<Key>(market.keys[first] - 1))) - point) != nearest) break;
-    i = acceptable_left(market, first - 1, rank);
+  while (lower >= 0 && market.distance(lower, point) == nearest) {
+    const int first = market.first_equal(lower);
+    consider(lower, first, market.past_equal(lower));
+    lower = free.below(first - 1);
   }
-  for (int i = right; i < n && market.distance(i, point) == nearest;) {
-    consider(i);
-    const Key key = market.keys[i];
-    if (fabs(static_cast<double>(ordered_value(static_cast<Key>(key + 1))) - point) != nearest) break;
-    i = partition_point(i, n, [&](int e) { return market.keys[e] <= key; });
-    i = acceptable_right(market, i, rank);
+  while (upper < market.n && market.distance(upper, point) == nearest) {
+    const int past = market.past_equal(upper);
+    consider(upper, market.first_equal(upper), past);
+    upper = free.above(past);
   }
   return chosen;
 }
 
-// Fills `holder`.
+// Serves ranks [first, first + 32); by all lanes of a warp.
 template <typename Key, typename Index>
-__device__ void match_by_proposals(const Market<Key, Index>& market) {
-  const int n = market.n;
-  for (int i = threadIdx.x; i < n; i += blockDim.x) market.holder[i] = kNobody;
-  for (int s = threadIdx.x; s < (n + kStretch - 1) / kStretch; s += blockDim.x) market.worst[s] = kNobody;
-  __syncthreads();
-  for (unsigned first = threadIdx.x; first < market.points.count; first += blockDim.x) {
-    double reached = 0;  // everything nearer is known to be held by better points
-    for (unsigned rank = first; rank != kNobody;) {
-      const double point = market.points.value(market.order[rank]);
-      int left =
-          partition_point(0, n, [&](int i) { return market.value(i) < point && point - market.value(i) >= reached; });
-      int right =
-          partition_point(left, n, [&](int i) { return market.value(i) < point || market.value(i) - point < reached; });
-      --left;
-      unsigned displaced = 0;
-      int chosen;
-      do {
-        chosen = preferred(market, rank, point, left, right);
-        displaced = atomicMin(market.holder + chosen, rank);
-      } while (displaced < rank);
-      rank = displaced;  // its search goes on, by this thread
-      if (rank != kNobody) reached = market.distance(chosen, market.points.value(market.order[rank]));
+__device__ void match_warp(const Market<Key, Index>& market, unsigned first) {
+  const FreeEntries& free = market.free;
+  const unsigned rank = first + lane_index(), before = (1u << lane_index()) - 1;
+  const unsigned nothing = ~lane_index();  // what only this lane wants
+  bool waits = rank < market.points.count;
+  const double point = waits ? market.points.value(market.order[rank]) : 0;
+  const int place = waits ? static_cast<int>(market.place[rank]) : 0;
+  int lower = place - 1, upper = place;  // nothing is free between the two
+  for (unsigned waiting = __ballot_sync(kAllLanes, waits); waiting != 0; waiting = __ballot_sync(kAllLanes, waits)) {
+    Choice wanted{}, got{};
+    if (waits) {
+      lower = free.below(lower), upper = free.above(upper);
+      got = wanted = nearer(market, point, lower, upper);
     }
+    const unsigned want = waits ? 2 * static_cast<unsigned>(wanted.entry) + wanted.up : nothing;
+    const unsigned rivals = __match_any_sync(kAllLanes, want) & before;
+    if (waits && rivals != 0) {
+      const int next_lower = wanted.up ? lower : free.below(lower, __popc(rivals));
+      const int next_upper = wanted.up ? free.above(upper, __popc(rivals)) : upper;
+      const bool any = next_lower >= 0 || next_upper < market.n;
+      got = any ? nearer(market, point, next_lower, next_upper) : Choice{wanted.entry, wanted.up, false};
+    }
+    const unsigned turned = __ballot_sync(kAllLanes, got.up != wanted.up);
+    const unsigned same = __match_any_sync(kAllLanes, waits ? static_cast<unsigned>(got.entry) : nothing) & before;
+    const bool doubtful = waits && (!wanted.alone || !got.alone || (rivals & turned) != 0 || same != 0);
+    const unsigned doubts = __ballot_sync(kAllLanes, doubtful);
+    const unsigned settled = waiting & ((doubts & (0u - doubts)) - 1);
+    if (settled >> lane_index() & 1) {
+      free.remove(got.entry);
+      waits = false;
+    } else if (settled == 0 && (waiting & before) == 0 && waits) {
+      free.remove(earliest_nearest(market, point, place));
+      waits = false;
+    }
+    __syncwarp();
+  }
+}
+
+// Takes as many entries from market.free, which is full, as there are points.
+template <typename Key, typename Index>
+__device__ void match_by_warp(const Market<Key, Index>& market) {
+  for (unsigned rank = threadIdx.x; rank < market.points.count; rank += blockDim.x) {
+    const double point = market.points.value(market.order[rank]);
+    market.place[rank] =
+        static_cast<Index>(partition_point(0, market.n, [&](int i) { return market.value(i) < point; }));
+  }
+  __syncthreads();
+  if (warp_index() == 0) {
+    for (unsigned first = 0; first < market.points.count; first += kWarp) match_warp(market, first);
   }
   __syncthreads();
 }
@@ -159,26 +266,26 @@ __device__ void match_by_proposals(const Market<Key, Index>& market) {
 // The same, said plainly: in the order of ranks, the block finds the nearest free entry, the earliest of equals.
 template <typename Key, typename Index>
 __device__ void match_one_by_one(const Market<Key, Index>& market) {
-  for (int i = threadIdx.x; i < market.n; i += blockDim.x) market.holder[i] = kNobody;
-  __syncthreads();
+  constexpr unsigned kNone = ~0u;
   for (unsigned rank = 0; rank < market.points.count; ++rank) {
+    __syncthreads();
     const double point = market.points.value(market.order[rank]);
     double nearest = __builtin_inf();
     for (int i = threadIdx.x; i < market.n; i += blockDim.x) {
-      if (market.holder[i] == kNobody) nearest = fmin(nearest, market.distance(i, point));
+      if (market.free.contains(i)) nearest = fmin(nearest, market.distance(i, point));
     }
     nearest = block_reduce(nearest, Min{});
-    unsigned earliest = kNobody;
+    unsigned earliest = kNone;
     int mine = 0;
     for (int i = threadIdx.x; i < market.n; i += blockDim.x) {
-      if (market.holder[i] == kNobody && market.distance(i, point) == nearest && market.index[i] < earliest) {
+      if (market.free.contains(i) && market.distance(i, point) == nearest && market.index[i] < earliest) {
         earliest = market.index[i];
         mine = i;
       }
     }
-    if (block_reduce(earliest, Min{}) == earliest && earliest != kNobody) market.holder[mine] = rank;
-    __syncthreads();
+    if (block_reduce(earliest, Min{}) == earliest && earliest != kNone) market.free.remove(mine);
   }
+  __syncthreads();
 }
 
 }  // namespace pruning_ext::ken

@@ -66,7 +66,7 @@ def providers() -> list[Provider]:
                 floor="copy",
                 settings=1e10,
             )
-            for name, matching in (("one point after another", 0), ("proposals", 1))
+            for name, matching in (("one point after another", 0), ("by warp", 1))
         ),
         Provider("numba, union-find", lazily("ken_numba", "numba_mask"), "numba", settings=2e7),
         library("published routine", _published("published_ken_row"), "sklearn", 4e6),

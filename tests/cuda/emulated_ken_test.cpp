@@ -29,7 +29,7 @@ double value(Kind kind, std::int64_t i, std::mt19937& random) {
 
 template <typename Real>
 void compare(Kind kind, std::int64_t rows, std::int64_t n, std::int64_t k, double spread, std::int64_t shared_memory,
-             Matching matching = Matching::proposals) {
+             Matching matching = Matching::by_warp) {
   std::mt19937 random(static_cast<unsigned>(n * 31 + k));
   std::vector<Real> weight(rows * n);
   for (std::int64_t i = 0; i < rows * n; ++i) {
