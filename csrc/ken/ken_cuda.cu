@@ -7,10 +7,10 @@
 //   match   by one warp, 32 points at a time (matching.cuh); other blocks of the multiprocessor sort meanwhile
 //   write   the mask
 //
-// Shared memory, in bytes: 6 n for the sorted row, 2 k for the order of the points, and a scratch that the steps take in
-// turn, 6 n while the row is sorted: 53 KB for n = 4096, k = 2048 (four blocks to a multiprocessor of an H100), 21 KB
-// for n = 768. What does not fit (n above 17,000 or so there), and float64, runs the same code over global memory, a few
-// blocks for each multiprocessor.
+// Shared memory, in bytes: 6 n for the sorted row, 2 k for the order of the points, and a scratch that the steps take
+// in turn, 6 n while the row is sorted: 53 KB for n = 4096, k = 2048 (four blocks to a multiprocessor of an H100), 21
+// KB for n = 768. What does not fit (n above 17,000 or so there), and float64, runs the same code over global memory, a
+// few blocks for each multiprocessor.
 //
 // The lattice comes coarse; a row whose densities are too high for its error (a standard deviation below 1e-4 or so) is
 // put on a list for a second launch with the fine one. No host decision lies between.
