@@ -24,8 +24,9 @@ $(STAMP): pyproject.toml
 	$(BIN)/python scripts/requirements.py test bench lint demo figures docs | $(BIN)/python -m pip install --quiet -r /dev/stdin
 	touch $@
 
+# Warnings are errors in what is built here; whoever installs the package may have a compiler that knows others.
 $(BUILT): $(STAMP) $(NATIVE)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	CMAKE_ARGS="-DPRUNING_EXT_WERROR=ON $$CMAKE_ARGS" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
 
 environment: $(STAMP)  ## the virtual environment, without the package
@@ -39,7 +40,7 @@ test: build test-cpp  ## the whole suite: C++ under sanitizers, then Python
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-cpp: build  ## the torch-free core under AddressSanitizer and UndefinedBehaviorSanitizer
-	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S . -B build/sanitized -G Ninja -DPRUNING_EXT_TESTS=ON \
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S . -B build/sanitized -G Ninja -DPRUNING_EXT_TESTS=ON -DPRUNING_EXT_WERROR=ON \
 	  -DPRUNING_EXT_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo > build/sanitized.log 2>&1 \
 	  || { cat build/sanitized.log; exit 1; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/sanitized
@@ -53,7 +54,7 @@ COUNTED := build/instructions
 bench-check: $(STAMP)  ## instructions of the hot kernels against the committed counts; RECORD=1 to record them
 	@command -v valgrind > /dev/null || { echo "bench-check counts with valgrind, which is not installed (Debian's package is valgrind)" >&2; exit 1; }
 	mkdir -p build
-	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S . -B $(COUNTED) -G Ninja -DPRUNING_EXT_INSTRUCTIONS=ON \
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S . -B $(COUNTED) -G Ninja -DPRUNING_EXT_INSTRUCTIONS=ON -DPRUNING_EXT_WERROR=ON \
 	  -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS=-g > $(COUNTED).log 2>&1 || { cat $(COUNTED).log; exit 1; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build $(COUNTED)
 	$(BIN)/python -m benchmarks.instructions $(COUNTED)/benchmarks/instructions/count_kernels $(if $(RECORD),--record)

@@ -58,6 +58,25 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prefix
 
 
+@pytest.mark.parametrize("option", ["", "-DPRUNING_EXT_WERROR=ON"])
+def test_a_warning_is_an_error_only_where_asked(option: str, tmp_path: Path) -> None:
+    """A user's compiler may know warnings that ours does not; it must still give a package."""
+    run(
+        "cmake",
+        "-S",
+        ROOT,
+        "-B",
+        tmp_path,
+        "-G",
+        "Ninja",
+        "-DPRUNING_EXT_TESTS=ON",
+        *([option] if option else []),
+    )
+    commands = (tmp_path / "compile_commands.json").read_text()
+    assert "-Wconversion" in commands
+    assert ("-Werror" in commands) == bool(option)
+
+
 @pytest.fixture(scope="module")
 def example(prefix: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example's program, built against nothing but the prefix, under a user's strict warnings."""
