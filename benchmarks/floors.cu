@@ -69,11 +69,12 @@ __global__ void __launch_bounds__(kThreads) mma_kernel(int steps, int* sink) {
   sink[seed] = sum;
 }
 
-// The same by a group of four warps: A [64, K] and B [K, 128] in shared memory, K of 32 bytes, unswizzled. The result
-// is of no account, only the rate.
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-#define HAS_WGMMA 1
-#endif
+#if defined(FLOORS_WGMMA)
+// The same by a group of four warps: A [64, K] and B [K, 256] in shared memory, K of 32 bytes, unswizzled: byte k of a
+// row stands where place() says.
+constexpr int kRowsA = 64, kRowsB = 256, kRowBytes = 32, kAccumulators = 128;
+
+__device__ int place(int row, int k) { return row / 8 * 256 + k / 16 * 128 + row % 8 * 16 + k % 16; }
 
 __device__ std::uint64_t descriptor(const void* shared) {
   const std::uint64_t address = static_cast<std::uint64_t>(__cvta_generic_to_shared(shared));
@@ -84,53 +85,97 @@ __device__ std::uint64_t descriptor(const void* shared) {
 #define WGMMA_REGISTERS                                                                                              \
   "{%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,"  \
   "%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57," \
-  "%58,%59,%60,%61,%62,%63}"
+  "%58,%59,%60,%61,%62,%63,%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,%80,%81,%82,%83,%84,%85," \
+  "%86,%87,%88,%89,%90,%91,%92,%93,%94,%95,%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,"  \
+  "%111,%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127}"
 #define R4(i) "+r"(c[i]), "+r"(c[i + 1]), "+r"(c[i + 2]), "+r"(c[i + 3])
 #define R16(i) R4(i), R4(i + 4), R4(i + 8), R4(i + 12)
-#define WGMMA(instruction)                                                                                \
-  asm volatile("{ .reg .pred p; setp.ne.b32 p, 1, 0; " instruction " " WGMMA_REGISTERS ", %64, %65, p; }" \
-               : R16(0), R16(16), R16(32), R16(48)                                                        \
+#define R64(i) R16(i), R16(i + 16), R16(i + 32), R16(i + 48)
+#define WGMMA(instruction)                                                                                  \
+  asm volatile("{ .reg .pred p; setp.ne.b32 p, 1, 0; " instruction " " WGMMA_REGISTERS ", %128, %129, p; }" \
+               : R64(0), R64(64)                                                                            \
                : "l"(a), "l"(b))
 
 struct BitWgmma {
-  static constexpr double kProducts = 64.0 * 128 * 256;
-  static __device__ void multiply(int (&c)[64], std::uint64_t a, std::uint64_t b) {
-#if defined(HAS_WGMMA)
-    WGMMA("wgmma.mma_async.sync.aligned.m64n128k256.s32.b1.b1.and.popc");
-#endif
+  static constexpr double kProducts = 64.0 * 256 * 256;
+  static __device__ void multiply(int (&c)[kAccumulators], std::uint64_t a, std::uint64_t b) {
+    WGMMA("wgmma.mma_async.sync.aligned.m64n256k256.s32.b1.b1.and.popc");
   }
+  static __device__ int product(int a, int b) { return __popc(a & b); }
 };
 struct ByteWgmma {
-  static constexpr double kProducts = 64.0 * 128 * 32;
-  static __device__ void multiply(int (&c)[64], std::uint64_t a, std::uint64_t b) {
-#if defined(HAS_WGMMA)
-    WGMMA("wgmma.mma_async.sync.aligned.m64n128k32.s32.u8.u8");
-#endif
+  static constexpr double kProducts = 64.0 * 256 * 32;
+  static __device__ void multiply(int (&c)[kAccumulators], std::uint64_t a, std::uint64_t b) {
+    WGMMA("wgmma.mma_async.sync.aligned.m64n256k32.s32.u8.u8");
   }
+  static __device__ int product(int a, int b) { return a * b; }
 };
+
+struct Operands {
+  alignas(128) unsigned char a[kRowsA * kRowBytes], b[kRowsB * kRowBytes];
+};
+
+// Random ones, for wgmma to read.
+__device__ void fill(Operands* operands, int threads) {
+  std::uint32_t* const words = reinterpret_cast<std::uint32_t*>(operands);
+  for (int i = threadIdx.x; i < static_cast<int>(sizeof *operands / 4); i += threads)
+    words[i] = scrambled(blockIdx.x * 4096 + i);
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+  __syncthreads();
+}
+
+__device__ void begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+__device__ void commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+template <int kLeft>
+__device__ void await() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kLeft) : "memory");
+}
+
+// How many entries of one product are not what its operands give: a descriptor that is wrong has a rate all the same.
+template <typename Mma>
+__global__ void __launch_bounds__(128) check_kernel(int* wrong) {
+  __shared__ Operands operands;
+  fill(&operands, 128);
+  int c[kAccumulators] = {};
+  begin();
+  Mma::multiply(c, descriptor(operands.a), descriptor(operands.b));
+  commit();
+  await<0>();
+  asm volatile("" : R64(0), R64(64)::"memory");
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  int differences = 0;
+#pragma unroll
+  for (int i = 0; i < kAccumulators; ++i) {
+    const int row = 16 * warp + lane / 4 + 8 * (i / 2 % 2), column = 8 * (i / 4) + lane % 4 * 2 + i % 2;
+    int expected = 0;
+#pragma unroll 1
+    for (int k = 0; k < kRowBytes; ++k)
+      expected += Mma::product(operands.a[place(row, k)], operands.b[place(column, k)]);
+    differences += c[i] != expected;
+  }
+  atomicAdd(wrong, differences);
+}
 
 template <typename Mma>
 __global__ void __launch_bounds__(kThreads) wgmma_kernel(int steps, int* sink) {
-#if defined(HAS_WGMMA)
-  __shared__ alignas(128) std::uint32_t operands[(64 + 128) * 8];
-  for (int i = threadIdx.x; i < (64 + 128) * 8; i += kThreads) operands[i] = scrambled(blockIdx.x * 4096 + i);
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-  __syncthreads();
-  const std::uint64_t a = descriptor(operands), b = descriptor(operands + 64 * 8);
-  int c[64] = {};
+  __shared__ Operands operands;
+  fill(&operands, kThreads);
+  const std::uint64_t a = descriptor(operands.a), b = descriptor(operands.b);
+  int c[kAccumulators] = {};
   for (int step = 0; step < steps; ++step) {
-    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+    begin();
 #pragma unroll
     for (int i = 0; i < 4; ++i) Mma::multiply(c, a, b);
-    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
-    asm volatile("wgmma.wait_group.sync.aligned 1;" ::: "memory");
+    commit();
+    await<1>();
   }
-  asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+  await<0>();
+  asm volatile("" : R64(0), R64(64)::"memory");
   int sum = 0;
-  for (int i = 0; i < 64; ++i) sum += c[i];
+  for (int i = 0; i < kAccumulators; ++i) sum += c[i];
   sink[blockIdx.x * kThreads + threadIdx.x] = sum;
-#endif
 }
+#endif
 
 __global__ void __launch_bounds__(kThreads) exp2_kernel(int steps, float* sink) {
   float x[kChains];
@@ -192,6 +237,22 @@ double seconds_of(const Launch& launch) {
   return best / 1e3;
 }
 
+#if defined(FLOORS_WGMMA)
+// Leaves the program where wgmma does not compute what it is asked for.
+template <typename Mma>
+void check_products(const char* what, int* wrong) {
+  CHECK_CUDA(cudaMemset(wrong, 0, sizeof *wrong));
+  check_kernel<Mma><<<1, 128>>>(wrong);
+  CHECK_CUDA(cudaGetLastError());
+  int differences;
+  CHECK_CUDA(cudaMemcpy(&differences, wrong, sizeof differences, cudaMemcpyDeviceToHost));
+  if (differences == 0) return;
+  std::fprintf(stderr, "wgmma of %s: %d of %d products are wrong, so its rate means nothing\n", what, differences,
+               kRowsA * kRowsB);
+  std::exit(1);
+}
+#endif
+
 }  // namespace
 
 int main() {
@@ -211,7 +272,7 @@ int main() {
   int* const sink = reinterpret_cast<int*>(to);
   constexpr int kSteps = 20000;
 
-  const double warps = static_cast<double>(blocks) * kThreads / 32, groups = warps / 4, threads = 32 * warps;
+  const double warps = static_cast<double>(blocks) * kThreads / 32, threads = 32 * warps;
   const double bit_mma = warps * kSteps * kChains * BitMma::kProducts /
                          seconds_of([&] { mma_kernel<BitMma><<<blocks, kThreads>>>(kSteps, sink); });
   const double byte_mma = warps * kSteps * kChains * ByteMma::kProducts /
@@ -228,6 +289,9 @@ int main() {
   double bit_wgmma = 0, byte_wgmma = 0;
 #if defined(FLOORS_WGMMA)
   if (major == 9) {
+    const double groups = warps / 4;
+    check_products<BitWgmma>("bits", sink);
+    check_products<ByteWgmma>("bytes", sink);
     bit_wgmma = groups * kSteps * 4 * BitWgmma::kProducts /
                 seconds_of([&] { wgmma_kernel<BitWgmma><<<blocks, kThreads>>>(kSteps, sink); });
     byte_wgmma = groups * kSteps * 4 * ByteWgmma::kProducts /
