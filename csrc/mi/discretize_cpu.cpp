@@ -22,16 +22,21 @@ class Columns {
  public:
   explicit Columns(const Matrix& x) : x_(x) {}
 
-  // Column [T], or nullptr if it is not finite.
-  const Value* load(std::int64_t column) {
+  struct Column {
+    const Value* values;  // [T], or nullptr if one is not finite
+    Value range[2];       // the smallest and the largest
+  };
+
+  Column load(std::int64_t column) {
     const std::int64_t samples = x_.rows, size = dtype_size(x_.dtype);
     if (column < first_ || column >= last_) copy_tile(column);
     double* doubles = doubles_.reserve(samples);
     const char* source = tile_.data() + (column - first_) * size;
-    if (!kde::active_kernels().load(source, x_.dtype, kTileColumns, samples, doubles).finite) return nullptr;
+    const kde::RowRange range = kde::active_kernels().load(source, x_.dtype, kTileColumns, samples, doubles);
+    if (!range.finite) return {nullptr, {}};
     Value* values = values_.reserve(samples);
     for (std::int64_t t = 0; t < samples; ++t) values[t] = static_cast<Value>(doubles[t]);
-    return values;
+    return {values, {static_cast<Value>(range.low), static_cast<Value>(range.high)}};
   }
 
  private:
@@ -76,17 +81,22 @@ Status discretize(const DiscretizeParams& params, const ParallelFor& parallel_fo
     Columns<Value> columns(params.x);
     ColumnSorter sorter;
     AlignedBuffer<Value> sorted_buffer;
-    Value* sorted = sorted_buffer.reserve(samples);
     for (std::int64_t column = begin; column < end; ++column) {
-      const Value* values = columns.load(column);
+      const auto [values, range] = columns.load(column);
       if (values == nullptr) {
         faults.report(Fault::not_finite, column);
         continue;
       }
-      std::copy(values, values + samples, sorted);
-      sorter.sort(sorted, samples);
       Value* edges = static_cast<Value*>(params.edges) + column * slots;
-      const std::int64_t used = place_edges(sorted, samples, params.bins, params.strategy, edges);
+      std::int64_t used;
+      if (params.strategy == Strategy::uniform) {
+        used = place_edges(range, 2, params.bins, params.strategy, edges);
+      } else {
+        Value* sorted = sorted_buffer.reserve(samples);
+        std::copy(values, values + samples, sorted);
+        sorter.sort(sorted, samples);
+        used = place_edges(sorted, samples, params.bins, params.strategy, edges);
+      }
       std::fill(edges + used, edges + slots, std::numeric_limits<Value>::infinity());
       encode(values, samples, edges, used, params.codes + column * samples);
     }
@@ -104,7 +114,7 @@ Status encode(const EncodeParams& params, const ParallelFor& parallel_for) {
       const Value* edges = static_cast<const Value*>(params.edges) + column * params.num_edges;
       bool increasing = params.num_edges == 0 || edges[0] == edges[0];  // not so if it is NaN
       for (std::int64_t e = 1; e < params.num_edges; ++e) increasing = increasing && edges[e] >= edges[e - 1];
-      const Value* values = columns.load(column);
+      const Value* values = columns.load(column).values;
       if (values == nullptr || !increasing) {
         faults.report(values == nullptr ? Fault::not_finite : Fault::bad_edges, column);
         continue;

@@ -7,8 +7,8 @@
 
 namespace pruning_ext::mi {
 
-// `sorted` [n], ascending and finite, n >= 2. Writes at most bins - 1 edges, strictly increasing, and returns their
-// number.
+// `sorted` [n], ascending and finite, n >= 2; for Strategy::uniform, which only the range matters to, the smallest and
+// the largest value will do. Writes at most bins - 1 edges, strictly increasing, and returns their number.
 template <typename Value>
 std::int64_t place_edges(const Value* sorted, std::int64_t n, std::int64_t bins, Strategy strategy, Value* edges);
 
