@@ -11,7 +11,10 @@ add_library(pruning_ext_core STATIC
   csrc/ken/ken_cpu.cpp
   csrc/mi/margins.cpp
   csrc/mi/planes.cpp
+  csrc/mi/pair_costs.cpp
   csrc/mi/pair_counter.cpp
+  csrc/mi/byte_blocks.cpp
+  csrc/mi/byte_counter.cpp
   csrc/mi/pair_scores.cpp
   csrc/mi/mi_cpu.cpp
   csrc/mi/reductions_cpu.cpp
@@ -28,7 +31,8 @@ target_compile_options(pruning_ext_core PRIVATE -ffp-contract=off)
 pruning_ext_own(pruning_ext_core)
 
 # Kernel files, compiled once for each instruction set (csrc/common/cpu_isa.h).
-set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/kde/kde_kernels.cpp csrc/mi/count_kernels.cpp)
+set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/kde/kde_kernels.cpp csrc/mi/count_kernels.cpp
+  csrc/mi/byte_kernels.cpp)
 set(PRUNING_EXT_ISAS baseline)
 set(PRUNING_EXT_FLAGS_baseline "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -245,13 +245,10 @@ void add(const std::uint16_t* counts, std::int64_t size, std::uint32_t* total) {
 template <typename Count>
 void score(const Scores<Count>& task) {
   constexpr int kStep = 4;  // as many sums as registers hold
-  // The terms of 0 and 1 are 0: worth a branch where it is nearly always taken.
-  const bool mostly_empty = task.bins > 32;
   for (std::int64_t first = task.first / kStep * kStep; first < task.last; first += kStep) {
     std::int64_t sums[kStep] = {};
     for (std::int64_t bin = 0; bin < task.bins; ++bin) {
       const Count* counts = task.counts + bin * task.columns + first;
-      if (mostly_empty && (counts[0] | counts[1] | counts[2] | counts[3]) <= 1) continue;
       for (int i = 0; i < kStep; ++i) sums[i] += task.table[counts[i]];
     }
     for (int i = 0; i < kStep; ++i) task.sums[first + i] += sums[i];

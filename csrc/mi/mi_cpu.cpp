@@ -1,10 +1,12 @@
-// Contingency tables and mutual information of all pairs (pair_counter.h says how they are counted).
+// Contingency tables and mutual information of all pairs (plane_counter.h and byte_counter.h say how they are counted).
 #include "mi/mi.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "mi/byte_counter.h"
 #include "mi/pair_scores.h"
+#include "mi/plane_counter.h"
 
 namespace pruning_ext::mi {
 namespace {
@@ -14,21 +16,24 @@ struct Strides {
   std::int64_t row, partner, row_bin, partner_bin;
 };
 
-template <typename Count>
+template <typename Counter>
 void write_tables(const Prepared& prepared, const Strides& strides, std::int32_t* out,
                   const ParallelFor& parallel_for) {
-  const std::int64_t bins = prepared.pairs.bins, columns = prepared.planes.columns();
+  const std::int64_t bins = prepared.pairs.bins, columns = prepared.columns();
   const std::int64_t partners = prepared.pairs.partners().rows;
   const bool symmetric = prepared.pairs.symmetric;
-  const auto write_task = [&](PairCounter<Count>& counter, const Task& task, const SampleLists* lists) {
-    const std::int64_t first = task.block * columns, last = std::min(first + columns, partners);
+  const auto write_task = [&](Counter& counter, const Task& task, const SampleLists* lists) {
+    const std::int64_t block = task.block * columns, last = std::min(block + columns, partners);
     for (std::int64_t row = task.first; row < task.last; ++row) {
-      counter.for_each_bin(lists[row - task.first], task.block, [&](std::int64_t bin, const Count* counts) {
-        for (std::int64_t partner = symmetric ? std::max(first, row) : first; partner < last; ++partner) {
+      const std::int64_t first = symmetric ? std::max(block, row) : block;
+      const SampleLists& list = lists[row - task.first];
+      counter.for_each_bin(list, task.block, first - block, last - block, [&](std::int64_t bin, const auto& cells) {
+        for (std::int64_t partner = first; partner < last; ++partner) {
           std::int32_t* table = out + row * strides.row + partner * strides.partner + bin * strides.row_bin;
           std::int32_t* mirrored = out + partner * strides.row + row * strides.partner + bin * strides.partner_bin;
+          const auto* counts = cells.data + (partner - block) * cells.column_stride;
           for (std::int64_t b = 0; b < bins; ++b) {
-            const auto count = static_cast<std::int32_t>(counts[b * columns + partner - first]);
+            const auto count = static_cast<std::int32_t>(counts[b * cells.bin_stride]);
             table[b * strides.partner_bin] = count;
             if (symmetric) mirrored[b * strides.row_bin] = count;
           }
@@ -36,7 +41,7 @@ void write_tables(const Prepared& prepared, const Strides& strides, std::int32_t
       });
     }
   };
-  for_each_task<Count>(prepared, 0, prepared.pairs.x.rows, parallel_for, write_task);
+  for_each_task<Counter>(prepared, 0, prepared.pairs.x.rows, parallel_for, write_task);
 }
 
 // The partners fill whole blocks, the rows do not: the side with more variables is better off as partners.
@@ -78,17 +83,19 @@ Status contingency_cpu(const ContingencyParams& params, const ParallelFor& paral
   const std::int64_t bins = params.pairs.bins, partners = params.pairs.partners().rows;
   const bool swap = swap_pays(params.pairs);
   Prepared prepared;
-  const Status status = prepared.assign(swap ? swapped(params.pairs) : params.pairs, parallel_for);
+  const Status status = prepared.assign(swap ? swapped(params.pairs) : params.pairs, Want::tables, parallel_for);
   if (!status) return unswapped(status, params.pairs);
   const std::int64_t table = bins * bins, size = params.pairs.x.rows * partners * table;
   parallel_for(0, size, 1 << 16, [&](std::int64_t begin, std::int64_t end) {
     std::fill(params.counts + begin, params.counts + end, 0);  // bins of a row that are empty are not visited
   });
   const Strides strides = swap ? Strides{table, partners * table, 1, bins} : Strides{partners * table, table, bins, 1};
-  if (params.pairs.x.samples <= kMaxShortCount) {
-    write_tables<std::uint16_t>(prepared, strides, params.counts, parallel_for);
+  if (prepared.by_bytes) {
+    write_tables<ByteCounter>(prepared, strides, params.counts, parallel_for);
+  } else if (params.pairs.x.samples <= kMaxShortCount) {
+    write_tables<PlaneCounter<std::uint16_t>>(prepared, strides, params.counts, parallel_for);
   } else {
-    write_tables<std::uint32_t>(prepared, strides, params.counts, parallel_for);
+    write_tables<PlaneCounter<std::uint32_t>>(prepared, strides, params.counts, parallel_for);
   }
   return {};
 }
@@ -97,7 +104,7 @@ Status mutual_information_cpu(const InformationParams& params, const ParallelFor
   const std::int64_t partners = params.pairs.partners().rows;
   const bool swap = swap_pays(params.pairs);
   Prepared prepared;
-  const Status status = prepared.assign(swap ? swapped(params.pairs) : params.pairs, parallel_for);
+  const Status status = prepared.assign(swap ? swapped(params.pairs) : params.pairs, Want::scores, parallel_for);
   if (!status) return unswapped(status, params.pairs);
   const PairScores scores(prepared, params.estimator, parallel_for);
   const std::int64_t row_stride = swap ? 1 : partners, partner_stride = swap ? partners : 1;

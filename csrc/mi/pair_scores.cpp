@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "mi/byte_counter.h"
+#include "mi/plane_counter.h"
+
 namespace pruning_ext::mi {
 
 PairScores::PairScores(Prepared& prepared, const Estimator& estimator, const ParallelFor& parallel_for)
@@ -11,11 +14,11 @@ PairScores::PairScores(Prepared& prepared, const Estimator& estimator, const Par
   if (!prepared.pairs.symmetric) prepared.other_margins.score(table_, parallel_for);
 }
 
-template <typename Count>
+template <typename Counter>
 void PairScores::run(std::int64_t begin, std::int64_t end, const ParallelFor& parallel_for,
                      const std::function<void(const Tile&)>& write) const {
-  const std::int64_t columns = prepared_.planes.columns(), partners = prepared_.pairs.partners().rows;
-  const auto score_task = [&](PairCounter<Count>& counter, const Task& task, const SampleLists* lists) {
+  const std::int64_t columns = prepared_.columns(), partners = prepared_.pairs.partners().rows;
+  const auto score_task = [&](Counter& counter, const Task& task, const SampleLists* lists) {
     const std::int64_t block_first = task.block * columns, last = std::min(block_first + columns, partners);
     const std::int64_t first = prepared_.pairs.symmetric ? std::max(block_first, task.first) : block_first;
     std::vector<double> values(static_cast<std::size_t>((task.last - task.first) * columns));
@@ -35,15 +38,17 @@ void PairScores::run(std::int64_t begin, std::int64_t end, const ParallelFor& pa
     }
     write({task.first, task.last, first, last, values.data(), columns});
   };
-  for_each_task<Count>(prepared_, begin, end, parallel_for, score_task);
+  for_each_task<Counter>(prepared_, begin, end, parallel_for, score_task);
 }
 
 void PairScores::for_each_tile(std::int64_t begin, std::int64_t end, const ParallelFor& parallel_for,
                                const std::function<void(const Tile&)>& write) const {
-  if (prepared_.pairs.x.samples <= kMaxShortCount) {
-    run<std::uint16_t>(begin, end, parallel_for, write);
+  if (prepared_.by_bytes) {
+    run<ByteCounter>(begin, end, parallel_for, write);
+  } else if (prepared_.pairs.x.samples <= kMaxShortCount) {
+    run<PlaneCounter<std::uint16_t>>(begin, end, parallel_for, write);
   } else {
-    run<std::uint32_t>(begin, end, parallel_for, write);
+    run<PlaneCounter<std::uint32_t>>(begin, end, parallel_for, write);
   }
 }
 

@@ -9,9 +9,6 @@
 
 namespace pruning_ext::mi {
 
-// The largest T whose counts fit 16 bits.
-constexpr std::int64_t kMaxShortCount = 65535;
-
 struct Tile {
   std::int64_t first_row, last_row;  // of x
   std::int64_t first, last;          // partners
@@ -34,7 +31,7 @@ class PairScores {
                      const std::function<void(const Tile&)>& write) const;
 
  private:
-  template <typename Count>
+  template <typename Counter>
   void run(std::int64_t begin, std::int64_t end, const ParallelFor& parallel_for,
            const std::function<void(const Tile&)>& write) const;
 

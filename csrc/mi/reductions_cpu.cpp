@@ -87,7 +87,7 @@ void keep_best(const TopKParams& params, const Prepared& prepared, const PairSco
 
 Status top_k_cpu(const TopKParams& params, const ParallelFor& parallel_for) {
   Prepared prepared;
-  const Status status = prepared.assign(params.pairs, parallel_for);
+  const Status status = prepared.assign(params.pairs, Want::scores, parallel_for);
   if (!status || params.k == 0) return status;
   const PairScores scores(prepared, params.estimator, parallel_for);
   if (params.dtype == DType::float64) {
@@ -100,7 +100,7 @@ Status top_k_cpu(const TopKParams& params, const ParallelFor& parallel_for) {
 
 Status sum_cpu(const SumParams& params, const ParallelFor& parallel_for) {
   Prepared prepared;
-  const Status status = prepared.assign(params.pairs, parallel_for);
+  const Status status = prepared.assign(params.pairs, Want::scores, parallel_for);
   if (!status) return status;
   std::fill(params.sums, params.sums + params.pairs.x.rows, 0.0);
   const PairScores scores(prepared, params.estimator, parallel_for);

@@ -100,6 +100,10 @@ void scores(const Table& x, const ParallelFor& parallel_for) {
   mi::sum_cpu({pairs, {}, sums.data()}, parallel_for);
   double worst = 0;
   for (std::size_t i = 0; i < found.size(); ++i) worst = std::max(worst, std::fabs(found[i] - expected[i]));
+  std::vector<double> alone(expected.size());
+  mi::mutual_information_cpu({pairs, {}, alone.data(), DType::float64}, serial_for);
+  CHECK(alone == found, "threads change what %lld rows of %lld samples give", static_cast<long long>(n),
+        static_cast<long long>(x.samples));
   CHECK(worst < 1e-11, "%lld rows, %lld bins: %g nats off", static_cast<long long>(n), static_cast<long long>(x.bins),
         worst);
   for (std::int64_t row = 0; row < n; ++row) {
@@ -178,6 +182,21 @@ void faults() {
 void run() {
   for (std::int64_t bins = 2; bins <= 40; ++bins) same_counts(random_table(5, 97, bins), nullptr, serial_for);
   for (const std::int64_t bins : {64, 100, 255, 256}) same_counts(random_table(4, 301, bins), nullptr, thread_for(2));
+  // Many bins, by bytes: runs of one sample and of more than tables of 16 bits hold, a spike and a constant row.
+  for (const std::int64_t bins : {17, 255, 256}) {
+    for (const std::int64_t samples : {2, 127, 65'535, 65'536, 70'001}) {
+      const Table table = random_table(3, samples, bins);
+      same_counts(table, nullptr, thread_for(2));
+      scores(table, thread_for(2));
+    }
+  }
+  same_counts(random_table(2, 140'000, 200), nullptr, serial_for);
+  for (const std::int64_t rows : {3, 70, 130}) scores(random_table(rows, 300, 33), thread_for(3));
+  scores(random_table(130, 9'000, 17), thread_for(2));  // by planes
+  for (const auto& [n, m] : {std::pair{1, 70}, {70, 1}, {17, 129}}) {
+    const Table x = random_table(n, 133, 37), y = random_table(m, 133, 37);
+    same_counts(x, &y, thread_for(3));
+  }
   for (const std::int64_t samples : {2, 7, 8, 9, 255, 256, 257, 2049, 70'001}) {
     same_counts(random_table(4, samples, 3), nullptr, serial_for);
   }
