@@ -77,13 +77,22 @@ tests() {
   cuda_tests tests/kde tests/ken tests/mi tests/cuda/test_variants.py tests/cuda/test_shared_memory.py --junitxml="$work/tests.xml"
 }
 
+# sanitize TOOL LOG ARGUMENT...
+sanitize() {
+  local tool=$1 log=$work/sanitizer-$2.log
+  shift 2
+  within 140 compute-sanitizer --tool "$tool" --error-exitcode 1 "$python" scripts/gpu_small.py "$@" > "$log" 2>&1 ||
+    { echo "$log:"; tail -8 "$log"; return 1; }
+}
+
 # A small subset: the tools slow kernels down a hundredfold.
 sanitizer() {
   local status=0 tool
-  for tool in memcheck racecheck initcheck synccheck; do
-    within 140 compute-sanitizer --tool $tool --error-exitcode 1 "$python" scripts/gpu_small.py \
-      > "$work/sanitizer-$tool.log" 2>&1 || { status=1; echo "$tool:"; tail -8 "$work/sanitizer-$tool.log"; }
-  done
+  for tool in memcheck initcheck synccheck; do sanitize $tool $tool || status=1; done
+  sanitize racecheck racecheck --matching 0 || status=1
+  # By a log of its own: lanes of one warp read what others of it then change, with votes in between, of which racecheck
+  # need not know that all lanes wait for each other there.
+  sanitize racecheck racecheck-by-warp ken --matching 1 || status=1
   return $status
 }
 
