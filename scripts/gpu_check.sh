@@ -68,13 +68,15 @@ floors() {
 }
 
 # cuda_tests MODULE_OR_FOLDER...: several at a time where pytest-xdist is there.
-cuda_tests() {
+cuda_cuda_only=(tests/cuda/test_variants.py tests/cuda/test_shared_memory.py tests/cuda/test_streams.py)
+tests() {
   local several=()
   "$python" -c 'import xdist' 2> /dev/null && several=(-n 4)
   OMP_NUM_THREADS=4 PRUNING_EXT_REQUIRE_CUDA=1 within 590 "$python" -m pytest "$@" -k cuda -q -p no:cacheprovider "${several[@]}"
 }
+cuda_only=(tests/cuda/test_variants.py tests/cuda/test_shared_memory.py tests/cuda/test_streams.py)
 tests() {
-  cuda_tests tests/kde tests/ken tests/mi tests/cuda/test_variants.py tests/cuda/test_shared_memory.py --junitxml="$work/tests.xml"
+  cuda_tests tests/kde tests/ken tests/mi "${cuda_only[@]}" --junitxml="$work/tests.xml"
 }
 
 # sanitize TOOL LOG ARGUMENT...
@@ -120,7 +122,7 @@ other-torch() {
 
 dry() {
   bash -n scripts/gpu_check.sh && "$python" -m py_compile scripts/gpu_small.py scripts/check_cuda_load.py &&
-    "$python" -m pytest tests/kde tests/ken tests/mi tests/cuda/test_variants.py -k cuda -q --collect-only | tail -1 &&
+    "$python" -m pytest tests/kde tests/ken tests/mi "${cuda_only[@]}" -k cuda -q --collect-only | tail -1 &&
     within 590 "$python" -m benchmarks.gpu "$work/dry.json" --smoke --device cpu
 }
 

@@ -1,7 +1,7 @@
 """Every CUDA kernel once, on little data, against the CPU: what compute-sanitizer is given to watch.
 
-``python scripts/gpu_small.py [kde] [ken] [mi] [--matching N...]``: all families by default, KEN by each of its
-matchings.
+``python scripts/gpu_small.py [kde] [ken] [mi] [--matching N...]``: all families by default, KEN by each of
+its matchings.
 """
 
 import argparse

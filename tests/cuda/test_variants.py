@@ -13,14 +13,6 @@ from pruning_ext import gaussian_kde, ken_mask
 OPS = torch.ops.pruning_ext
 
 
-@pytest.fixture
-def cuda(device: torch.device) -> torch.device:
-    """A CUDA device; these kernels have no CPU half."""
-    if device.type != "cuda":
-        pytest.skip("the variants are of CUDA kernels")
-    return device
-
-
 def _codes(rows: int, samples: int, bins: int) -> Tensor:
     generator = torch.Generator().manual_seed(bins)
     codes = torch.randint(0, bins, (rows, samples), generator=generator, dtype=torch.uint8)

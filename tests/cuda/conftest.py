@@ -1,0 +1,11 @@
+"""A CUDA device, for what has no CPU half."""
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def cuda(device: torch.device) -> torch.device:
+    if device.type != "cuda":
+        pytest.skip("of CUDA alone")
+    return device
