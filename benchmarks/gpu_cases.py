@@ -55,15 +55,20 @@ def kde_cases(device: str, smoke: bool, floors: Floors) -> Iterator[list[Subject
         def by(method: int) -> Callable[..., Tensor]:
             return lambda x, p, w: OPS._gaussian_kde_by(x, p, w.double(), None, False, False, None, method)
 
-        exponentials, size = floors.get("exp2_per_second"), 4 * (n + 2 * k)  # bytes of a row
-        providers: list[tuple[str, int, float, Callable[..., Tensor], bool]] = [
-            ("pruning_ext", rows, 1e-5, lambda x, p, w: gaussian_kde(x, p, w), False)
+        def floor(used: int, limit: str | None, n: int = n, k: int = k) -> float | None:
+            """Seconds for all exponentials, or for reading and writing; None where neither is the limit."""
+            amount = {"exp2_per_second": used * n * k, "copy_bytes_per_second": used * 4 * (n + 2 * k)}
+            return None if limit is None else _share(amount[limit], floors.get(limit))
+
+        copy, exponentials = "copy_bytes_per_second", "exp2_per_second"
+        providers: list[tuple[str, int, float, Callable[..., Tensor], str | None]] = [
+            ("pruning_ext", rows, 1e-5, lambda x, p, w: gaussian_kde(x, p, w), copy)
         ]
         if device == "cuda":
             providers += [
-                ("pruning_ext, lattice", rows, 1e-5, by(3), False),
-                ("pruning_ext, exact float32", rows, 1.1e-5, by(2), True),
-                ("pruning_ext, exact float64", min(rows, 256), 1e-6, by(1), False),
+                ("pruning_ext, lattice", rows, 1e-5, by(3), copy),
+                ("pruning_ext, exact float32", rows, 1.1e-5, by(2), exponentials),
+                ("pruning_ext, exact float64", min(rows, 256), 1e-6, by(1), None),
             ]
         per_row = 12 * n * k  # bytes of an eager table, with its temporaries
         tables = max(1, int(4e9 // per_row))
@@ -73,15 +78,15 @@ def kde_cases(device: str, smoke: bool, floors: Floors) -> Iterator[list[Subject
                 rows,
                 1e-4,
                 torch.compile(kde_torch._direct, dynamic=False),
-                True,
+                exponentials,
             ),
-            ("torch, binning + rfft", rows, 1.0, kde_torch.binned_rfft, False),
-            ("reference.py", min(rows, tables), 1e-4, reference.gaussian_kde, True),
+            ("torch, binning + rfft", rows, 1.0, kde_torch.binned_rfft, copy),
+            ("reference.py", min(rows, tables), 1e-4, reference.gaussian_kde, exponentials),
         ]
         if importlib.util.find_spec("pykeops"):
             from pruning_ext.bench.baselines.kde_keops import keops
 
-            providers.append(("KeOps", rows, 1e-4, keops, True))
+            providers.append(("KeOps", rows, 1e-4, keops, exponentials))
         yield [
             Subject(
                 f"KDE {rows} x {n}, {k} points",
@@ -91,12 +96,10 @@ def kde_cases(device: str, smoke: bool, floors: Floors) -> Iterator[list[Subject
                 lambda run=run, used=used, given=given: run(*(tensor[:used] for tensor in given)),
                 check,
                 limit,
-                _share(used * n * k, exponentials)
-                if direct
-                else _share(used * size, floors.get("copy_bytes_per_second")),
+                floor(used, limited_by),
                 {"rows": used, "n": n, "k": k},
             )
-            for name, used, limit, run, direct in providers
+            for name, used, limit, run, limited_by in providers
         ]
 
 
