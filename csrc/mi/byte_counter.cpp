@@ -44,8 +44,8 @@ void ByteCounter::count_wide(const SampleLists& row, std::int64_t bin, std::int6
   const std::int64_t size = rest ? prepared_.pairs.x.samples - sizes(row)[bin] : sizes(row)[bin];
   for (std::int64_t c = first; c < last; ++c) std::fill_n(totals_.data() + c * kStride, bins_, 0u);
   for (std::int64_t begin = 0; begin < size; begin += kMaxCounted) {
-    kernels().count({prepared_.bytes.block(block), samples + begin, std::min(kMaxCounted, size - begin)}, first, last,
-                    tables_.data());
+    kernels().count({prepared_.bytes.block(block), samples + begin, std::min(kMaxCounted, size - begin)}, bins_, first,
+                    last, tables_.data());
     for (std::int64_t c = first; c < last; ++c) {
       for (std::int64_t b = 0; b < bins_; ++b) totals_.data()[c * kStride + b] += tables_.data()[c * kStride + b];
     }
@@ -108,6 +108,7 @@ void ByteCounter::score(const SampleLists& row, std::int64_t block, std::int64_t
       for (std::int64_t c = first; c < last; ++c) {
         const auto* counts = cells.data + c * cells.column_stride;
         std::int64_t sum = 0;
+#pragma GCC unroll 4
         for (std::int64_t b = 0; b < bins_; ++b) sum += table.data()[counts[b]];
         sums[c] += sum;
         if (occupied == nullptr) continue;

@@ -36,8 +36,8 @@ class ByteCounter {
   void with_counts(const SampleLists& row, std::int64_t bin, std::int64_t block, std::int64_t first, std::int64_t last,
                    Use use) {
     if (!is_rest(row, bin) && sizes(row)[bin] <= bytes::kMaxCounted) {
-      bytes::active_kernels().count({prepared_.bytes.block(block), row.samples(bin), sizes(row)[bin]}, first, last,
-                                    tables_.data());
+      bytes::active_kernels().count({prepared_.bytes.block(block), row.samples(bin), sizes(row)[bin]}, bins_, first,
+                                    last, tables_.data());
       use(Cells<std::uint16_t>{tables_.data(), 1, bytes::kStride});
       clear_tables(first, last);
     } else {

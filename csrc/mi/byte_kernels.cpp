@@ -4,8 +4,8 @@
 //    codes stand together. A sample's rank is how many of its own code stand before it; a cell of c samples has one of
 //    each of the ranks 0 to c - 1, so that the score sum s(c) is the sum of s(r + 1) - s(r) over the samples. No table
 //    is made, cleared or read, and empty cells cost nothing, however many the bins.
-// 2. Tables. Longer runs are counted in a table for each column, a sample in 32 columns before the next one: equal
-// codes,
+// 2. Tables. Longer runs are counted in a table for each column, a sample in 32 or 64 columns before the next one:
+// equal codes,
 //    of which ReLU makes many, never wait for each other's store. The processor's one store a cycle is what bounds
 //    this.
 #include "mi/byte_kernels.h"
@@ -217,22 +217,30 @@ void add_ranks(std::uint8_t* higher, std::int64_t levels, std::uint32_t* total) 
   if (levels > 1) __builtin_memset(higher + kColumns, 0, static_cast<std::size_t>((levels - 1) * kColumns));
 }
 
-// Half of the columns at a time: with 256 bins, the tables of all would fill the first-level cache.
-void count(const Run& run, std::int64_t first, std::int64_t last, std::uint16_t* tables) {
-  constexpr std::int64_t kHalf = kColumns / 2;
-  for (std::int64_t half = 0; half < kColumns; half += kHalf) {
-    const std::int64_t begin = first > half ? first : half, end = last < half + kHalf ? last : half + kHalf;
-    std::uint16_t* table = tables + half * kStride;
+template <int kWidth>
+void count_columns(const Run& run, std::int64_t first, std::int64_t last, std::uint16_t* tables) {
+  for (std::int64_t part = 0; part < kColumns; part += kWidth) {
+    const std::int64_t begin = first > part ? first : part, end = last < part + kWidth ? last : part + kWidth;
+    std::uint16_t* table = tables + part * kStride;
     for (std::int64_t i = 0; begin < end && i < run.size; ++i) {
-      const std::uint8_t* line = run.codes + run.samples[i] * kColumns + half;
+      const std::uint8_t* line = run.codes + run.samples[i] * kColumns + part;
       __builtin_prefetch(run.codes + run.samples[i + kAhead] * kColumns);
-      if (end - begin == kHalf) {
-#pragma GCC unroll 32
-        for (int c = 0; c < kHalf; ++c) ++table[c * kStride + line[c]];
+      if (end - begin == kWidth) {
+#pragma GCC unroll 64
+        for (int c = 0; c < kWidth; ++c) ++table[c * kStride + line[c]];
       } else {
-        for (std::int64_t c = begin - half; c < end - half; ++c) ++table[c * kStride + line[c]];
+        for (std::int64_t c = begin - part; c < end - part; ++c) ++table[c * kStride + line[c]];
       }
     }
+  }
+}
+
+// With more bins, the tables of all columns would fill the first-level cache.
+void count(const Run& run, std::int64_t bins, std::int64_t first, std::int64_t last, std::uint16_t* tables) {
+  if (bins <= 128) {
+    count_columns<kColumns>(run, first, last, tables);
+  } else {
+    count_columns<kColumns / 2>(run, first, last, tables);
   }
 }
 

@@ -37,7 +37,7 @@ struct Kernels {
   // Adds rows 1 to `levels` of `higher` to those of `total`, and clears them.
   void (*add_ranks)(std::uint8_t* higher, std::int64_t levels, std::uint32_t* total);
   // Adds to `tables` [kColumns, kStride] the counts of columns [first, last). At most kMaxCounted samples.
-  void (*count)(const Run& run, std::int64_t first, std::int64_t last, std::uint16_t* tables);
+  void (*count)(const Run& run, std::int64_t bins, std::int64_t first, std::int64_t last, std::uint16_t* tables);
 };
 
 PRUNING_EXT_DECLARE_KERNELS(Kernels)

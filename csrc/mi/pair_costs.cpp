@@ -19,7 +19,8 @@ namespace {
 
 // Nanoseconds on one core of an EPYC 9004 at 3.5 GHz. What matters are their ratios.
 struct Costs {
-  double addition;      // planes: one submask of one sample in one column
+  double addition;      // planes: one submask of one sample in one column,
+  double narrow;        // and with the narrow words
   double plane_cell;    // planes: one cell read and scored
   double sorted;        // ranks: one sample in one column,
   double sorted_again;  // and as much more for each sample of its run
@@ -28,9 +29,9 @@ struct Costs {
   std::int64_t ranked;  // ranks: the longest run, and half the bins more
 };
 
-constexpr Costs kBaseline{0.013, 0.6, 0.2, 0.0035, 0.35, 0.35, 64};
-constexpr Costs kAvx2{0.005, 0.5, 0.15, 0.0018, 0.35, 0.35, 128};
-constexpr Costs kAvx512{0.0033, 0.5, 0.15, 0.0018, 0.35, 0.35, 128};
+constexpr Costs kBaseline{0.013, 0.013, 0.6, 0.2, 0.0035, 0.35, 0.35, 64};
+constexpr Costs kAvx2{0.005, 0.01, 0.5, 0.15, 0.0018, 0.35, 0.35, 128};
+constexpr Costs kAvx512{0.0033, 0.009, 0.5, 0.15, 0.0018, 0.35, 0.35, 128};
 
 const Costs& costs() {
   switch (cpu_isa()) {
@@ -60,6 +61,9 @@ bool bytes_are_cheaper(const Pairs& pairs, const Margins& x_margins, Want want) 
   const Costs& cost = costs();
   const auto bins = static_cast<double>(pairs.bins), samples = static_cast<double>(pairs.x.samples);
   const std::int64_t longest = longest_ranked(pairs.bins, want);
+  const Kernels& planes = active_kernels();
+  const bool narrow = pairs.partners().rows <= planes.narrow.columns;
+  const double addition = narrow ? cost.narrow : cost.addition;
   double by_planes = 0, by_bytes = 0;
   for (std::int64_t row = 0; row < pairs.x.rows; ++row) {
     const std::int32_t* counts = x_margins.counts(row);
@@ -67,15 +71,13 @@ bool bytes_are_cheaper(const Pairs& pairs, const Margins& x_margins, Want want) 
     for (std::int64_t bin = 0; bin < pairs.bins; ++bin) {
       if (counts[bin] == 0) continue;
       const auto size = static_cast<double>(counts[bin]);
-      by_planes += bins * cost.plane_cell + (bin == fullest ? 0 : size * (bins - 1) * cost.addition);
+      by_planes += bins * cost.plane_cell + (bin == fullest ? 0 : size * (bins - 1) * addition);
       const bool rest = bin == fullest && 2 * size > samples;
       by_bytes += counts[bin] <= longest && !rest
                       ? size * (cost.sorted + size * cost.sorted_again)
                       : bins * cost.table_cell + (rest ? samples - size : size) * cost.stored;
     }
   }
-  const Kernels& planes = active_kernels();
-  const bool narrow = pairs.partners().rows <= planes.narrow.columns;
   return by_bytes * columns_met(pairs, bytes::kColumns) <
          by_planes * columns_met(pairs, narrow ? planes.narrow.columns : planes.wide.columns);
 }

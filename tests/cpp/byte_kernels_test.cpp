@@ -96,11 +96,11 @@ void added_ranks() {
   CHECK(wrong == 0, "%lld sums of ranks", static_cast<long long>(wrong));
 }
 
-void tables(Lines& lines, std::int64_t first, std::int64_t last) {
+void tables(Lines& lines, std::int64_t bins, std::int64_t first, std::int64_t last) {
   AlignedBuffer<std::uint16_t> tables;
   const std::int64_t cells = kColumns * mi::bytes::kStride;
   std::fill_n(tables.reserve(cells), cells, std::uint16_t{3});
-  mi::bytes::active_kernels().count(lines.run(kSamples), first, last, tables.data());
+  mi::bytes::active_kernels().count(lines.run(kSamples), bins, first, last, tables.data());
   std::int64_t wrong = 0;
   for (std::int64_t c = 0; c < kColumns; ++c) {
     std::map<int, int> counts = c >= first && c < last ? lines.counted(c, kSamples) : std::map<int, int>{};
@@ -136,7 +136,7 @@ void run() {
       ranks(lines, size, bins, size % 3 == 0 ? 0 : static_cast<std::uint8_t>(bins - 1));
     }
     for (const auto& [first, last] : {std::pair{0, 64}, {0, 1}, {5, 30}, {31, 33}, {32, 64}, {63, 64}, {8, 64}}) {
-      tables(lines, first, last);
+      tables(lines, bins, first, last);
     }
   }
   added_ranks();
