@@ -1,7 +1,7 @@
 // Edges, then codes.
 //
-// Edges: a block for each column of x [T, N] sorts it (block_sort.cuh), in shared memory up to T = 16,384 or so and in
-// float32, otherwise in global memory, a few columns at a time; one thread then picks the edges by bisection. Codes:
+// Edges: a block for each column of x [T, N] sorts it (block_sort.cuh), in shared memory up to T = 27,000 or so and in
+// float32, otherwise in global memory, a few columns at a time; one thread then picks the edges. Codes:
 // tiles of 32 samples x 32 columns, read along the columns and written along the samples through shared memory, a byte
 // each or four bits.
 #include <type_traits>
@@ -16,21 +16,21 @@ namespace pruning_ext::mi {
 namespace {
 
 constexpr int kSortThreads = 512;
+constexpr int kCounters = kDigits * (kSortThreads / kWarp);
 constexpr int kTile = 32;
 constexpr int kTileThreads = 256;
 
 std::int64_t align16(std::int64_t bytes) { return (bytes + 15) / 16 * 16; }
 
-struct Layout {  // offsets in bytes: keys, two indexes, counters
-  std::int64_t index, other, counters, end;
+struct Layout {  // offsets in bytes: keys, two indexes
+  std::int64_t index, other, end;
 };
 
 template <typename Key, typename Index>
 Layout layout_for(std::int64_t samples) {
   const std::int64_t keys = align16(samples * static_cast<std::int64_t>(sizeof(Key)));
   const std::int64_t indexes = align16(samples * static_cast<std::int64_t>(sizeof(Index)));
-  const std::int64_t counters = kDigits * (kSortThreads / kWarp) * static_cast<std::int64_t>(sizeof(Index));
-  return {keys, keys + indexes, keys + 2 * indexes, keys + 2 * indexes + counters};
+  return {keys, keys + indexes, keys + 2 * indexes};
 }
 
 template <typename Key, typename Index, bool kShared>
@@ -38,6 +38,7 @@ __global__ void __launch_bounds__(kSortThreads, 1)
     edges_kernel(DiscretizeParams params, Layout layout, unsigned char* slabs, std::int64_t slab_bytes,
                  FaultWord* fault) {
   using Value = decltype(ordered_value(Key{}));
+  __shared__ Index counters[kCounters];  // of the sort: on the chip wherever the column is
   PRUNING_EXT_DYNAMIC_SHARED(shared);
   unsigned char* const memory = kShared ? shared : slabs + blockIdx.x * slab_bytes;
   Key* const keys = reinterpret_cast<Key*>(memory);
@@ -54,9 +55,8 @@ __global__ void __launch_bounds__(kSortThreads, 1)
       index[t] = static_cast<Index>(t);
     }
     finite = block_reduce(finite, Min{});
-    const Index* const sorted = block_argsort<8 * sizeof(Key)>([keys](unsigned t) { return keys[t]; }, n, index,
-                                                               reinterpret_cast<Index*>(memory + layout.other),
-                                                               reinterpret_cast<Index*>(memory + layout.counters));
+    const Index* const sorted = block_argsort<8 * sizeof(Key)>(
+        [keys](unsigned t) { return keys[t]; }, n, index, reinterpret_cast<Index*>(memory + layout.other), counters);
     if (threadIdx.x != 0) continue;
     unsigned used = 0;
     if (finite) {
@@ -122,8 +122,9 @@ __global__ void __launch_bounds__(kTileThreads, 2) check_edges_kernel(EncodePara
 }
 
 bool in_shared_memory(const DiscretizeParams& params, const CudaContext& context) {
+  constexpr std::int64_t kStatic = kCounters * sizeof(std::uint16_t) + 1024;  // counters, and what reductions take
   return params.edges_dtype == DType::float32 && params.x.rows <= 0xffff &&
-         layout_for<std::uint32_t, std::uint16_t>(params.x.rows).end + 1024 <= context.shared_memory;
+         layout_for<std::uint32_t, std::uint16_t>(params.x.rows).end + kStatic <= context.shared_memory;
 }
 
 std::int64_t slab_bytes(const DiscretizeParams& params) {

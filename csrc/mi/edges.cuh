@@ -1,5 +1,6 @@
 // Where the edges of one column's bins lie: place_edges() of edges.cpp for one thread and a sorted column that it can
-// only ask for the i-th value. Distinct values are found by bisection, since a spike may be most of the column.
+// only ask for the i-th value. The next distinct value is looked for in strides that double: mostly it is the next one,
+// but a spike may be most of the column.
 #pragma once
 
 #include "common/block.cuh"
@@ -16,19 +17,24 @@ struct EdgeList {  // kept strictly increasing
   }
 };
 
-// at(i) for first <= i < past is ascending.
+// The first i in [first, past) with at(i) above the value; `past` if none. at(i) is ascending.
 template <typename At, typename Value>
 __device__ unsigned next_above(const At& at, unsigned first, unsigned past, Value value) {
-  return partition_point(first, past, [&](unsigned i) { return at(i) <= value; });
+  for (unsigned stride = 1; first < past; stride *= 2) {
+    const unsigned probe = past - first < stride ? past - 1 : first + stride - 1;
+    if (at(probe) > value) return partition_point(first, probe, [&](unsigned i) { return at(i) <= value; });
+    first = probe + 1;
+  }
+  return past;
 }
 
 // One edge for each distinct value but the first, if there are at most `bins` of them.
 template <typename At, typename Value>
 __device__ bool push_distinct(const At& at, unsigned first, unsigned past, unsigned bins, EdgeList<Value>& edges) {
   unsigned distinct = 0;
-  for (unsigned i = first; i < past && distinct <= bins; ++distinct) i = next_above(at, i, past, at(i));
+  for (unsigned i = first; i < past && distinct <= bins; ++distinct) i = next_above(at, i + 1, past, at(i));
   if (distinct > bins) return false;
-  for (unsigned i = next_above(at, first, past, at(first)); i < past; i = next_above(at, i, past, at(i)))
+  for (unsigned i = next_above(at, first + 1, past, at(first)); i < past; i = next_above(at, i + 1, past, at(i)))
     edges.push(at(i));
   return true;
 }
