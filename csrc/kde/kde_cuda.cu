@@ -41,9 +41,16 @@ void cut_samples(SumsJob& job, Method method, const CudaContext& context) {
   job.segments = (n + job.segment_size - 1) / job.segment_size;
 }
 
-std::int64_t carve(const KdeParams& params, std::byte* workspace, RowFacts** facts, double** sums) {
+std::int64_t carve_facts(const Matrix& samples, Carver& carver, RowFacts** facts, std::byte** scratch) {
+  *facts = carver.take<RowFacts>(samples.rows);
+  *scratch = carver.take<std::byte>(row_facts_scratch(samples));
+  return carver.used();
+}
+
+std::int64_t carve(const KdeParams& params, std::byte* workspace, RowFacts** facts, std::byte** scratch,
+                   double** sums) {
   Carver carver(workspace);
-  *facts = carver.take<RowFacts>(params.samples.rows);
+  carve_facts(params.samples, carver, facts, scratch);
   const std::int64_t one_row = params.points.cols * most_segments(params);
   const std::int64_t most = params.samples.rows * one_row;
   *sums = carver.take<double>(std::min(most, std::max(one_row, kMostSums)));
@@ -84,15 +91,17 @@ KdeParams on_grid(const GridParams& grid) {
 
 std::int64_t gaussian_kde_cuda_workspace(const KdeParams& params) {
   RowFacts* facts;
+  std::byte* scratch;
   double* sums;
-  return carve(params, nullptr, &facts, &sums);
+  return carve(params, nullptr, &facts, &scratch, &sums);
 }
 
 cudaError_t gaussian_kde_cuda(const KdeParams& params, const CudaContext& context, Method method) {
   RowFacts* facts;
+  std::byte* scratch;
   double* sums;
-  carve(params, context.workspace, &facts, &sums);
-  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, params.weights, params.bandwidth, facts, context));
+  carve(params, context.workspace, &facts, &scratch, &sums);
+  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, params.weights, params.bandwidth, facts, scratch, context));
   return densities(params, facts, sums, false, context, method);
 }
 
@@ -103,22 +112,27 @@ std::int64_t gaussian_kde_grid_cuda_workspace(const GridParams& params) {
 cudaError_t gaussian_kde_grid_cuda(const GridParams& params, const CudaContext& context, Method method) {
   const KdeParams density = on_grid(params);
   RowFacts* facts;
+  std::byte* scratch;
   double* sums;
-  carve(density, context.workspace, &facts, &sums);
-  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, {}, params.bandwidth, facts, context));
+  carve(density, context.workspace, &facts, &scratch, &sums);
+  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, {}, params.bandwidth, facts, scratch, context));
   PRUNING_EXT_TRY_CUDA(launch_grid(params, facts, context));
   return densities(density, facts, sums, true, context, method);
 }
 
 std::int64_t bandwidth_cuda_workspace(const BandwidthParams& params) {
   Carver carver(nullptr);
-  carver.take<RowFacts>(params.samples.rows);
-  return carver.used();
+  RowFacts* facts;
+  std::byte* scratch;
+  return carve_facts(params.samples, carver, &facts, &scratch);
 }
 
 cudaError_t bandwidth_cuda(const BandwidthParams& params, const CudaContext& context) {
-  RowFacts* const facts = Carver(context.workspace).take<RowFacts>(params.samples.rows);
-  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, params.weights, nullptr, facts, context));
+  Carver carver(context.workspace);
+  RowFacts* facts;
+  std::byte* scratch;
+  carve_facts(params.samples, carver, &facts, &scratch);
+  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, params.weights, nullptr, facts, scratch, context));
   return launch_rule(params, facts, context);
 }
 

@@ -18,9 +18,9 @@ enum class Method : std::int8_t {
 };
 
 struct RowFacts {
-  double low, high;
-  double variance;           // population variance of the samples times 2^-exponent,
-  int exponent;              // which is 0 but where the variance itself leaves float64
+  double low, high, mean;
+  double variance;           // population variance of the samples times 2^-exponent; 0 where a bandwidth is given
+  int exponent;              // 0 but where the variance itself leaves float64
   double weight_sum, n_eff;  // as in kde_math.h
   Fault fault;
 };
@@ -49,9 +49,11 @@ cudaError_t gaussian_kde_grid_cuda(const GridParams& params, const CudaContext& 
 std::int64_t bandwidth_cuda_workspace(const BandwidthParams& params);
 cudaError_t bandwidth_cuda(const BandwidthParams& params, const CudaContext& context);
 
-// The kernels' launchers. `bandwidth` may be null, and is then not checked.
+// The kernels' launchers. `bandwidth` is checked; where it is null the variance is found instead. `scratch` has
+// row_facts_scratch() bytes, aligned to 256.
+std::int64_t row_facts_scratch(const Matrix& samples);
 cudaError_t launch_row_facts(const Matrix& samples, const Matrix& weights, const double* bandwidth, RowFacts* facts,
-                             const CudaContext& context);
+                             std::byte* scratch, const CudaContext& context);
 cudaError_t launch_rule(const BandwidthParams& params, const RowFacts* facts, const CudaContext& context);
 cudaError_t launch_grid(const GridParams& params, const RowFacts* facts, const CudaContext& context);
 cudaError_t launch_direct(const SumsJob& job, bool fast, const CudaContext& context);

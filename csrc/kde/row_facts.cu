@@ -1,5 +1,10 @@
-// What the other kernels need to know of each row: range, moments, weights, faults. One block for each row; it reads
-// the row twice, the second time for the variance about the mean, so that rows far from 0 lose nothing.
+// What the other kernels need to know of each row: range, weights, faults, and for a rule's bandwidth the variance, in
+// a second walk about the mean, so that rows far from 0 lose nothing.
+//
+// A row of up to 16,384 samples is one block's. A longer one is cut into pieces of so many, a block for each, and what
+// they found is put together in their order: which pieces there are depends on the row alone, so that every run and
+// every device gives the same. Loops know the dtype and hold four loads in flight; a single row of 2^20 samples
+// occupies 64 multiprocessors.
 #include "common/block.cuh"
 #include "common/element.h"
 #include "kde/kde_cuda.h"
@@ -9,74 +14,217 @@ namespace pruning_ext::kde {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr std::int64_t kPiece = 16384;
+constexpr double kInf = __builtin_inf();
 
-// Mean and population variance of x 2^-exponent, `total` being the sum of the weights; for all threads of the block.
-struct Moments {
-  double mean, variance;
+struct Tally {  // of a piece of a row
+  double low = kInf, high = -kInf;
+  double heaviest = 0, total = 0, squares = 0;  // of its weights
+  double sum = 0;                               // of its samples times their weights
+  int faults = 0;                               // 1: a sample that is no number, 2: a weight
 };
 
-template <bool kScaled>
-__device__ Moments moments_of(const Matrix& samples, const Matrix& weights, std::int64_t r, double total,
-                              int exponent) {
-  const auto sample = [&](std::int64_t i) {
-    const double x = element<double>(samples, r, i);
-    return kScaled ? ldexp(x, -exponent) : x;
+// The same in all threads of the block, in a fixed order.
+template <bool kWeighted>
+__device__ Tally block_tally(const Tally& mine) {
+  Tally all;
+  all.low = block_reduce(mine.low, Min{});
+  all.high = block_reduce(mine.high, Max{});
+  all.sum = block_reduce(mine.sum, Add{});
+  all.faults = block_reduce(mine.faults, Or{});
+  if constexpr (kWeighted) {
+    all.heaviest = block_reduce(mine.heaviest, Max{});
+    all.total = block_reduce(mine.total, Add{});
+    all.squares = block_reduce(mine.squares, Add{});
+  }
+  return all;
+}
+
+// element() for a dtype that the compiler knows.
+template <DType kType>
+__device__ double sample_at(const Matrix& m, std::int64_t r, std::int64_t i) {
+  return element<double>(Matrix{m.data, kType, m.rows, m.cols, m.row_stride, m.col_stride}, r, i);
+}
+
+struct Facts {              // what is made of a row
+  Matrix samples, weights;  // weights.data == nullptr: all equal
+  const double* bandwidth;  // or null, and the variance is wanted
+  std::int64_t pieces;
+  Tally* tallies;   // [rows, pieces], where there is more than one piece
+  double* spreads;  // the same
+  RowFacts* facts;  // [rows]
+  FaultWord* fault;
+};
+
+template <DType kType, bool kWeighted>
+__device__ Tally tally_of(const Facts& job, std::int64_t r, std::int64_t begin, std::int64_t end) {
+  Tally mine;
+#pragma unroll 4
+  for (std::int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
+    const double x = sample_at<kType>(job.samples, r, i);
+    mine.low = x < mine.low ? x : mine.low;
+    mine.high = x > mine.high ? x : mine.high;
+    mine.faults |= !isfinite(x);
+    if constexpr (kWeighted) {
+      const double w = element<double>(job.weights, r, i);
+      mine.faults |= !isfinite(w) || w < 0 ? 2 : 0;
+      mine.heaviest = w > mine.heaviest ? w : mine.heaviest;
+      mine.total += w;
+      mine.squares += w * w;
+      mine.sum += w * x;
+    } else {
+      mine.sum += x;
+    }
+  }
+  Tally all = block_tally<kWeighted>(mine);
+  if constexpr (!kWeighted) {
+    all.heaviest = 1;
+    all.total = all.squares = static_cast<double>(end - begin);
+  }
+  return all;
+}
+
+// The sum of squared distances to the mean, for all threads of the block.
+template <DType kType, bool kWeighted>
+__device__ double spread_of(const Facts& job, std::int64_t r, std::int64_t begin, std::int64_t end, double mean) {
+  double spread = 0;
+#pragma unroll 4
+  for (std::int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
+    const double centred = sample_at<kType>(job.samples, r, i) - mean;
+    spread += (kWeighted ? element<double>(job.weights, r, i) : 1.0) * centred * centred;
+  }
+  return block_reduce(spread, Add{});
+}
+
+// The variance of x 2^-exponent by one walk after the other over the whole row; for rows that are seldom met.
+__device__ double scaled_variance(const Facts& job, std::int64_t r, double total, int exponent) {
+  const auto sample = [&](std::int64_t i) { return ldexp(element<double>(job.samples, r, i), -exponent); };
+  const auto weight = [&](std::int64_t i) {
+    return job.weights.data == nullptr ? 1.0 : element<double>(job.weights, r, i);
   };
-  const auto weight = [&](std::int64_t i) { return weights.data == nullptr ? 1.0 : element<double>(weights, r, i); };
   double sum = 0, spread = 0;
-  for (std::int64_t i = threadIdx.x; i < samples.cols; i += blockDim.x) sum += weight(i) * sample(i);
+  for (std::int64_t i = threadIdx.x; i < job.samples.cols; i += kThreads) sum += weight(i) * sample(i);
   const double mean = block_reduce(sum, Add{}) / total;
-  for (std::int64_t i = threadIdx.x; i < samples.cols; i += blockDim.x) {
+  for (std::int64_t i = threadIdx.x; i < job.samples.cols; i += kThreads) {
     const double centred = sample(i) - mean;
     spread += weight(i) * centred * centred;
   }
-  return {mean, block_reduce(spread, Add{}) / total};
+  return block_reduce(spread, Add{}) / total;
 }
 
-__global__ void __launch_bounds__(kThreads, 2)
-    row_facts_kernel(Matrix samples, Matrix weights, const double* bandwidth, RowFacts* facts, FaultWord* fault) {
-  const std::int64_t n = samples.cols;
-  const bool weighted = weights.data != nullptr;
-  for (std::int64_t r = blockIdx.x; r < samples.rows; r += gridDim.x) {
-    constexpr double kInf = __builtin_inf();
-    double low = kInf, high = -kInf, heaviest = 0, total = 0, squares = 0;
-    int bad_sample = 0, bad_weight = 0;
-    for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) {
-      const double x = element<double>(samples, r, i);
-      const double w = weighted ? element<double>(weights, r, i) : 1.0;
-      low = x < low ? x : low;
-      high = x > high ? x : high;
-      bad_sample |= !isfinite(x);
-      bad_weight |= !isfinite(w) || w < 0;
-      heaviest = w > heaviest ? w : heaviest;
-      total += w;
-      squares += w * w;
-    }
-    bad_sample = block_reduce(bad_sample, Max{});
-    bad_weight = block_reduce(bad_weight, Max{});
-    low = block_reduce(low, Min{});
-    high = block_reduce(high, Max{});
-    heaviest = block_reduce(heaviest, Max{});
-    total = block_reduce(total, Add{});
-    squares = block_reduce(squares, Add{});
-    int exponent = 0;
-    Moments moments = moments_of<false>(samples, weights, r, total, 0);
-    if (low < high && !holds_variance(moments.variance)) {
-      exponent = ilogb(fmax(fabs(low), fabs(high)));
-      moments = moments_of<true>(samples, weights, r, total, exponent);
-    }
-    if (threadIdx.x != 0) continue;
-    Fault found = Fault::none;
-    if (bad_sample) {
-      found = Fault::not_finite;
-    } else if (bad_weight || !(heaviest > 0)) {
-      found = Fault::bad_weights;
-    } else if (bandwidth != nullptr && (!(bandwidth[r] > 0) || isinf(bandwidth[r]))) {
-      found = Fault::bad_bandwidth;
-    }
-    if (found != Fault::none) report(fault, found, r);
-    facts[r] = {low, high, moments.variance, exponent, total, total * total / squares, found};
+// All but the variance; by one thread.
+__device__ void state(const Facts& job, std::int64_t r, const Tally& tally) {
+  Fault found = Fault::none;
+  if (tally.faults & 1) {
+    found = Fault::not_finite;
+  } else if (tally.faults != 0 || !(tally.heaviest > 0)) {
+    found = Fault::bad_weights;
+  } else if (job.bandwidth != nullptr && (!(job.bandwidth[r] > 0) || isinf(job.bandwidth[r]))) {
+    found = Fault::bad_bandwidth;
   }
+  if (found != Fault::none) report(job.fault, found, r);
+  job.facts[r] = {
+      tally.low, tally.high, tally.sum / tally.total, 0, 0, tally.total, tally.total * tally.total / tally.squares,
+      found};
+}
+
+// The variance from the sum of squared distances; by all threads of the block.
+__device__ void state_variance(const Facts& job, std::int64_t r, double low, double high, double total, double spread) {
+  double variance = spread / total;
+  int exponent = 0;
+  if (low < high && !holds_variance(variance)) {
+    exponent = ilogb(fmax(fabs(low), fabs(high)));
+    variance = scaled_variance(job, r, total, exponent);
+  }
+  if (threadIdx.x == 0) job.facts[r].variance = variance, job.facts[r].exponent = exponent;
+}
+
+// Blocks: rows x pieces. The first walk, and where a row is one piece the second, too.
+template <DType kType, bool kWeighted>
+__global__ void __launch_bounds__(kThreads, 2) tally_kernel(const __grid_constant__ Facts job) {
+  const std::int64_t n = job.samples.cols;
+  for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
+    for (std::int64_t piece = blockIdx.y; piece < job.pieces; piece += gridDim.y) {
+      const std::int64_t begin = piece * kPiece, end = min(begin + kPiece, n);
+      const Tally tally = tally_of<kType, kWeighted>(job, r, begin, end);
+      if (job.pieces > 1) {
+        if (threadIdx.x == 0) job.tallies[r * job.pieces + piece] = tally;
+        continue;
+      }
+      if (threadIdx.x == 0) state(job, r, tally);
+      if (job.bandwidth != nullptr) continue;
+      const double spread = spread_of<kType, kWeighted>(job, r, begin, end, tally.sum / tally.total);
+      state_variance(job, r, tally.low, tally.high, tally.total, spread);
+    }
+  }
+}
+
+// Of rows in pieces: a block for each row puts the tallies together.
+__global__ void __launch_bounds__(kThreads, 2) fold_tallies_kernel(const __grid_constant__ Facts job) {
+  for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
+    Tally mine;
+    for (std::int64_t piece = threadIdx.x; piece < job.pieces; piece += kThreads) {
+      const Tally& other = job.tallies[r * job.pieces + piece];
+      mine.low = fmin(mine.low, other.low);
+      mine.high = fmax(mine.high, other.high);
+      mine.heaviest = fmax(mine.heaviest, other.heaviest);
+      mine.total += other.total;
+      mine.squares += other.squares;
+      mine.sum += other.sum;
+      mine.faults |= other.faults;
+    }
+    const Tally tally = block_tally<true>(mine);
+    if (threadIdx.x == 0) state(job, r, tally);
+  }
+}
+
+// Blocks: rows x pieces. The second walk.
+template <DType kType, bool kWeighted>
+__global__ void __launch_bounds__(kThreads, 2) spread_kernel(const __grid_constant__ Facts job) {
+  for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
+    for (std::int64_t piece = blockIdx.y; piece < job.pieces; piece += gridDim.y) {
+      const std::int64_t begin = piece * kPiece, end = min(begin + kPiece, job.samples.cols);
+      const double spread = spread_of<kType, kWeighted>(job, r, begin, end, job.facts[r].mean);
+      if (threadIdx.x == 0) job.spreads[r * job.pieces + piece] = spread;
+    }
+  }
+}
+
+__global__ void __launch_bounds__(kThreads, 2) fold_spreads_kernel(const __grid_constant__ Facts job) {
+  for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
+    double spread = 0;
+    for (std::int64_t piece = threadIdx.x; piece < job.pieces; piece += kThreads)
+      spread += job.spreads[r * job.pieces + piece];
+    spread = block_reduce(spread, Add{});
+    const RowFacts& row = job.facts[r];
+    state_variance(job, r, row.low, row.high, row.weight_sum, spread);
+  }
+}
+
+std::int64_t carve(const Matrix& samples, std::byte* scratch, Facts* job) {
+  job->pieces = std::max<std::int64_t>(1, (samples.cols + kPiece - 1) / kPiece);
+  Carver carver(scratch);
+  if (job->pieces > 1) {
+    job->tallies = carver.take<Tally>(samples.rows * job->pieces);
+    job->spreads = carver.take<double>(samples.rows * job->pieces);
+  }
+  return carver.used();
+}
+
+template <DType kType, bool kWeighted>
+cudaError_t launch_for(const Facts& job, const CudaContext& context) {
+  const dim3 walks = blocks_for(job.samples.rows, job.pieces), folds = blocks_for(job.samples.rows);
+  PRUNING_EXT_TRY_CUDA(launch(tally_kernel<kType, kWeighted>, walks, kThreads, 0, context.stream, job));
+  if (job.pieces == 1) return cudaSuccess;
+  PRUNING_EXT_TRY_CUDA(launch(fold_tallies_kernel, folds, kThreads, 0, context.stream, job));
+  if (job.bandwidth != nullptr) return cudaSuccess;
+  PRUNING_EXT_TRY_CUDA(launch(spread_kernel<kType, kWeighted>, walks, kThreads, 0, context.stream, job));
+  return launch(fold_spreads_kernel, folds, kThreads, 0, context.stream, job);
+}
+
+template <DType kType>
+cudaError_t launch_for(const Facts& job, const CudaContext& context) {
+  return job.weights.data != nullptr ? launch_for<kType, true>(job, context) : launch_for<kType, false>(job, context);
 }
 
 __global__ void __launch_bounds__(kThreads, 2)
@@ -112,10 +260,21 @@ __global__ void __launch_bounds__(kThreads, 2) grid_kernel(GridParams params, co
 
 }  // namespace
 
+std::int64_t row_facts_scratch(const Matrix& samples) {
+  Facts job{};
+  return carve(samples, nullptr, &job);
+}
+
 cudaError_t launch_row_facts(const Matrix& samples, const Matrix& weights, const double* bandwidth, RowFacts* facts,
-                             const CudaContext& context) {
-  return launch(row_facts_kernel, blocks_for(samples.rows), kThreads, 0, context.stream, samples, weights, bandwidth,
-                facts, context.fault);
+                             std::byte* scratch, const CudaContext& context) {
+  Facts job{samples, weights, bandwidth, 1, nullptr, nullptr, facts, context.fault};
+  carve(samples, scratch, &job);
+  switch (samples.dtype) {
+    case DType::float64: return launch_for<DType::float64>(job, context);
+    case DType::float32: return launch_for<DType::float32>(job, context);
+    case DType::float16: return launch_for<DType::float16>(job, context);
+    default: return launch_for<DType::bfloat16>(job, context);
+  }
 }
 
 cudaError_t launch_rule(const BandwidthParams& params, const RowFacts* facts, const CudaContext& context) {

@@ -142,6 +142,32 @@ void ascending_grid() {
     CHECK(std::fabs(density[j] - other_density[j]) <= 1e-5 * density[j], "%g, not %g", other_density[j], density[j]);
 }
 
+// Rows that several blocks share, against the CPU's bandwidth; every dtype has a kernel of its own.
+template <typename Real>
+void long_rows(std::int64_t n, bool weighted, double scale) {
+  const std::int64_t rows = 2;
+  std::mt19937 random(13);
+  std::normal_distribution<double> normal;
+  std::vector<Real> samples(rows * n), weights(rows * n);
+  for (Real& x : samples) x = static_cast<Real>(scale * (1000 + normal(random)));
+  for (Real& w : weights) w = static_cast<Real>(std::fabs(normal(random)));
+  std::vector<double> expected(rows), found(rows);
+  BandwidthParams params{view(samples, rows, n), weighted ? view(weights, rows, n) : Matrix{}, BandwidthRule::scott,
+                         expected.data()};
+  bandwidth_cpu(params, serial_for);
+  params.bandwidth = found.data();
+  std::vector<std::byte> workspace(bandwidth_cuda_workspace(params));
+  FaultWord fault;
+  bandwidth_cuda(params, context_with(workspace, fault));
+  CHECK(fault == kNoFault, "a fault where there is none");
+  for (int r = 0; r < rows; ++r)
+    CHECK(std::fabs(found[r] - expected[r]) <= 1e-12 * expected[r], "%.17g, not %.17g", found[r], expected[r]);
+
+  samples[2 * n - 1] = static_cast<Real>(INFINITY);  // in the last piece of the last row
+  bandwidth_cuda(params, context_with(workspace, fault));
+  CHECK(status_of(fault).fault == Fault::not_finite && status_of(fault).row == 1, "infinity in row 1");
+}
+
 void rules_and_faults() {
   const std::int64_t rows = 4, n = 100;
   std::mt19937 random(11);
@@ -206,6 +232,13 @@ void run() {
     if (!c.leave_one_out) compare<float>(c, Accuracy::relative_1e5, Method::direct_fast);
   }
   points_out_of_range();
+  for (const bool weighted : {false, true}) {
+    for (const std::int64_t n : {16'384, 16'385, 50'000}) {
+      long_rows<float>(n, weighted, 1);
+      long_rows<double>(n, weighted, 1);
+    }
+    long_rows<double>(40'000, weighted, 1e-170);  // the variance is no float64
+  }
   ascending_grid();
   rules_and_faults();
 }
