@@ -181,7 +181,7 @@ int main() {
   count_discretize("mi.discretize.quantile", mi::Strategy::quantile);
   count_discretize("mi.discretize.zero_quantile", mi::Strategy::zero_quantile);
   count_discretize("mi.discretize.uniform", mi::Strategy::uniform);
-  for (const std::int64_t bins : {4, 8, 16, 32}) {
+  for (const std::int64_t bins : {4, 8, 16, 32, 64, 256}) {
     const std::string name = "mi.information." + std::to_string(bins) + "_bins";
     count_information(name + ".uniform", 144, bins, 0);
     count_information(name + ".relu", 144, bins, 0.75);
