@@ -16,6 +16,7 @@ add_library(pruning_ext_core STATIC
   csrc/mi/byte_blocks.cpp
   csrc/mi/byte_counter.cpp
   csrc/mi/pair_scores.cpp
+  csrc/mi/sparse_tables.cpp
   csrc/mi/mi_cpu.cpp
   csrc/mi/reductions_cpu.cpp
   csrc/mi/edges.cpp

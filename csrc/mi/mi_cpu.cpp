@@ -7,6 +7,7 @@
 #include "mi/byte_counter.h"
 #include "mi/pair_scores.h"
 #include "mi/plane_counter.h"
+#include "mi/sparse_tables.h"
 
 namespace pruning_ext::mi {
 namespace {
@@ -80,6 +81,7 @@ void write_information(const Prepared& prepared, const PairScores& scores, std::
 }  // namespace
 
 Status contingency_cpu(const ContingencyParams& params, const ParallelFor& parallel_for) {
+  if (are_sparse(params.pairs)) return count_sparse_tables(params, parallel_for);
   const std::int64_t bins = params.pairs.bins, partners = params.pairs.partners().rows;
   const bool swap = swap_pays(params.pairs);
   Prepared prepared;
