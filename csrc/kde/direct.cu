@@ -75,7 +75,7 @@ __device__ bool sum_points(const SumsJob& job, std::int64_t r, std::int64_t firs
 #pragma unroll
   for (int v = 0; v < kPoints; ++v) {
     const std::int64_t j = first_point + v * kThreads + threadIdx.x;
-    p[v] = term.position(j < points.cols ? element<double>(points, r, j) : 0);
+    p[v] = term.position(j < job.points ? element<double>(points, r, job.first_point + j) : 0);
     holds &= Term::holds(p[v]);
     sums[v] = 0;
   }
@@ -88,7 +88,7 @@ __device__ bool sum_points(const SumsJob& job, std::int64_t r, std::int64_t firs
 template <typename Term, bool kWeighted>
 __global__ void __launch_bounds__(kThreads, sizeof(typename Term::Sum) == 4 ? 8 : 4)
     direct_kernel(const __grid_constant__ SumsJob job) {
-  const std::int64_t k = job.params.points.cols, n = job.params.samples.cols;
+  const std::int64_t k = job.points, n = job.params.samples.cols;
   const std::int64_t segment = blockIdx.z;  // cut_samples() makes no more than a launch has blocks in z
   const std::int64_t begin = segment * job.segment_size;
   const std::int64_t end = begin + job.segment_size < n ? begin + job.segment_size : n;
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(kThreads, sizeof(typename Term::Sum) == 4 ? 8 
 }  // namespace
 
 cudaError_t launch_direct(const SumsJob& job, bool fast, const CudaContext& context) {
-  const dim3 blocks = blocks_for(job.rows, (job.params.points.cols + kTile - 1) / kTile, job.segments);
+  const dim3 blocks = blocks_for(job.rows, (job.points + kTile - 1) / kTile, job.segments);
   const bool weighted = job.params.weights.data != nullptr;
   const auto kernel = fast ? (weighted ? direct_kernel<FastTerm, true> : direct_kernel<FastTerm, false>)
                            : (weighted ? direct_kernel<ExactTerm, true> : direct_kernel<ExactTerm, false>);

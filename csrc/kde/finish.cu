@@ -59,10 +59,10 @@ struct Density {
 
 __device__ Density density_at(const SumsJob& job, std::int64_t row, std::int64_t j, double point, double floor) {
   const KdeParams& params = job.params;
-  const std::int64_t r = job.first_row + row, k = params.points.cols;
+  const std::int64_t r = job.first_row + row, at = j - job.first_point;
   const double h = params.bandwidth[r], all = job.facts[r].weight_sum;
   double sum = 0;
-  for (std::int64_t s = 0; s < job.segments; ++s) sum += job.sums[(s * job.rows + row) * k + j];
+  for (std::int64_t s = 0; s < job.segments; ++s) sum += job.sums[(s * job.rows + row) * job.points + at];
   const double total = params.leave_one_out ? weight_without(params, r, j, all) : all;
   bool trusted = !params.log || sum >= floor * all;
   if (params.leave_one_out) {
@@ -81,17 +81,18 @@ __global__ void __launch_bounds__(kThreads, 2)
     finish_kernel(const __grid_constant__ SumsJob job, double floor, FaultWord* fault) {
   const KdeParams& params = job.params;
   const std::int64_t k = params.points.cols, row = blockIdx.x, r = job.first_row + row;
-  for (std::int64_t first = std::int64_t{blockIdx.y} * kThreads; first < k;
+  const std::int64_t past = job.first_point + job.points;
+  for (std::int64_t first = job.first_point + std::int64_t{blockIdx.y} * kThreads; first < past;
        first += std::int64_t{gridDim.y} * kThreads) {
     const std::int64_t j = first + threadIdx.x;
     const bool sound = job.facts[r].fault == Fault::none;
-    double point = j < k ? element<double>(params.points, r, j) : 0.0;
+    double point = j < past ? element<double>(params.points, r, j) : 0.0;
     if (!isfinite(point)) {
       if (sound) report(fault, Fault::bad_points, r);
       point = __builtin_nan("");
     }
     Density density{__builtin_nan(""), true, 0};
-    if (j < k && sound && isfinite(point)) density = density_at(job, row, j, point, floor);
+    if (j < past && sound && isfinite(point)) density = density_at(job, row, j, point, floor);
     for (unsigned rest = __ballot_sync(kAllLanes, !density.trusted); rest != 0; rest &= rest - 1) {
       const int lane = __ffs(rest) - 1;
       const double where = __shfl_sync(kAllLanes, point, lane);
@@ -102,7 +103,7 @@ __global__ void __launch_bounds__(kThreads, 2)
         density.value = params.log ? log_density : exp(log_density);
       }
     }
-    if (j >= k) continue;
+    if (j >= past) continue;
     if (params.density_dtype == DType::float64) {
       static_cast<double*>(params.density)[r * k + j] = density.value;
     } else {
@@ -114,7 +115,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 }  // namespace
 
 cudaError_t launch_finish(const SumsJob& job, double floor, const CudaContext& context) {
-  return launch(finish_kernel, blocks_for(job.rows, (job.params.points.cols + kThreads - 1) / kThreads), kThreads, 0,
+  return launch(finish_kernel, blocks_for(job.rows, (job.points + kThreads - 1) / kThreads), kThreads, 0,
                 context.stream, job, floor, context.fault);
 }
 

@@ -1,4 +1,4 @@
-// Which method for which call, and how many rows at a time.
+// Which method for which call, and how many rows and points at a time.
 #include "kde/kde_cuda.h"
 
 namespace pruning_ext::kde {
@@ -8,6 +8,7 @@ namespace {
 constexpr double kFastFloor = 1e-12, kDirectFloor = 1e-290;
 constexpr std::int64_t kMostRows = 0x7fffffff;             // blocks of a launch
 constexpr std::int64_t kMostSums = std::int64_t{1} << 25;  // 256 MB of float64 between two kernels
+constexpr std::int64_t kPointTile = 4096;                  // of what a block takes at a time, a multiple
 
 bool any_double(const KdeParams& p) {
   return p.samples.dtype == DType::float64 || p.points.dtype == DType::float64 || p.weights.dtype == DType::float64;
@@ -23,54 +24,71 @@ Method chosen(const KdeParams& params) {
   return Method::lattice;
 }
 
-std::int64_t most_segments(const KdeParams& params) {
-  return std::max<std::int64_t>(1, (params.samples.cols + 1023) / 1024);
-}
-
-void cut_samples(SumsJob& job, Method method, const CudaContext& context) {
-  const std::int64_t n = job.params.samples.cols;
+// How a row's samples are cut, and how much is done at a time: whole rows, or points of one.
+SumsJob job_for(const KdeParams& params, const CudaContext& context, Method method) {
+  const std::int64_t n = params.samples.cols, k = params.points.cols;
+  std::int64_t segments;
   if (method == Method::lattice) {
-    job.segments = (n + lattice_segment(job.params) - 1) / lattice_segment(job.params);
+    segments = (n + lattice_segment(params) - 1) / lattice_segment(params);
   } else {
     // Enough blocks for the device, segments of 1024 samples at least; a tile is 256 points.
-    const std::int64_t blocks = job.params.samples.rows * ((job.params.points.cols + 255) / 256);
+    const std::int64_t blocks = params.samples.rows * ((k + 255) / 256);
     const std::int64_t wanted = 8 * std::max(context.multiprocessors, 1);
-    job.segments = std::clamp<std::int64_t>((wanted + blocks - 1) / blocks, 1, most_segments(job.params));
+    segments = std::clamp<std::int64_t>((wanted + blocks - 1) / blocks, 1, (n + 1023) / 1024);
   }
-  job.segment_size = (n + job.segments - 1) / job.segments;
+  SumsJob job{};
+  job.params = params;
+  job.segment_size = (n + segments - 1) / segments;
   job.segments = (n + job.segment_size - 1) / job.segment_size;
+  const std::int64_t most = std::max<std::int64_t>(1, kMostSums / job.segments);  // of points, over all rows
+  job.points = k <= most ? k : most >= kPointTile ? most / kPointTile * kPointTile : most;
+  job.rows = std::min({params.samples.rows, std::max<std::int64_t>(1, most / job.points), kMostRows});
+  return job;
 }
 
-std::int64_t carve_facts(const Matrix& samples, Carver& carver, RowFacts** facts, std::byte** scratch) {
-  *facts = carver.take<RowFacts>(samples.rows);
-  *scratch = carver.take<std::byte>(row_facts_scratch(samples));
-  return carver.used();
+struct Workspace {
+  RowFacts* facts;
+  std::byte* scratch;  // of the facts
+  double* sums;
+  std::int64_t bytes;
+  Workspace(const Matrix& samples, std::int64_t sums_wanted, std::byte* base) {
+    Carver carver(base);
+    facts = carver.take<RowFacts>(samples.rows);
+    scratch = carver.take<std::byte>(row_facts_scratch(samples));
+    sums = carver.take<double>(sums_wanted);
+    bytes = carver.used();
+  }
+};
+
+Method method_for(const KdeParams& params, Method wanted) {
+  return wanted == Method::automatic ? chosen(params) : wanted;
 }
 
-std::int64_t carve(const KdeParams& params, std::byte* workspace, RowFacts** facts, std::byte** scratch,
-                   double** sums) {
-  Carver carver(workspace);
-  carve_facts(params.samples, carver, facts, scratch);
-  const std::int64_t one_row = params.points.cols * most_segments(params);
-  const std::int64_t most = params.samples.rows * one_row;
-  *sums = carver.take<double>(std::min(most, std::max(one_row, kMostSums)));
-  return carver.used();
+// For densities of `params` by `method`, which is one by name.
+Workspace workspace_for(const KdeParams& params, const CudaContext& context, Method method, std::byte* base) {
+  if (params.samples.rows == 0 || params.points.cols == 0) return {params.samples, 0, base};
+  const SumsJob job = job_for(params, context, method);
+  return {params.samples, job.segments * job.rows * job.points, base};
 }
 
-cudaError_t densities(const KdeParams& params, RowFacts* facts, double* sums, bool ascending_points,
+cudaError_t densities(const KdeParams& params, const Workspace& workspace, bool ascending_points,
                       const CudaContext& context, Method method) {
   const std::int64_t rows = params.samples.rows, k = params.points.cols;
   if (rows == 0 || k == 0) return cudaSuccess;
-  if (method == Method::automatic) method = chosen(params);
-  SumsJob job{params, facts, 0, rows, 1, params.samples.cols, ascending_points, sums};
-  cut_samples(job, method, context);
-  const std::int64_t at_once = std::max<std::int64_t>(1, kMostSums / (k * job.segments));
+  SumsJob job = job_for(params, context, method);
+  job.facts = workspace.facts;
+  job.sums = workspace.sums;
+  job.ascending_points = ascending_points;
+  const std::int64_t rows_at_once = job.rows, points_at_once = job.points;
   const double floor = method == Method::direct ? kDirectFloor : kFastFloor;
-  for (job.first_row = 0; job.first_row < rows; job.first_row += job.rows) {
-    job.rows = std::min({at_once, rows - job.first_row, kMostRows});
-    PRUNING_EXT_TRY_CUDA(method == Method::lattice ? launch_lattice(job, context)
-                                                   : launch_direct(job, method == Method::direct_fast, context));
-    PRUNING_EXT_TRY_CUDA(launch_finish(job, floor, context));
+  for (job.first_row = 0; job.first_row < rows; job.first_row += rows_at_once) {
+    job.rows = std::min(rows_at_once, rows - job.first_row);
+    for (job.first_point = 0; job.first_point < k; job.first_point += points_at_once) {
+      job.points = std::min(points_at_once, k - job.first_point);
+      PRUNING_EXT_TRY_CUDA(method == Method::lattice ? launch_lattice(job, context)
+                                                     : launch_direct(job, method == Method::direct_fast, context));
+      PRUNING_EXT_TRY_CUDA(launch_finish(job, floor, context));
+    }
   }
   return cudaSuccess;
 }
@@ -89,51 +107,41 @@ KdeParams on_grid(const GridParams& grid) {
 
 }  // namespace
 
-std::int64_t gaussian_kde_cuda_workspace(const KdeParams& params) {
-  RowFacts* facts;
-  std::byte* scratch;
-  double* sums;
-  return carve(params, nullptr, &facts, &scratch, &sums);
+std::int64_t gaussian_kde_cuda_workspace(const KdeParams& params, const CudaContext& context, Method method) {
+  return workspace_for(params, context, method_for(params, method), nullptr).bytes;
 }
 
 cudaError_t gaussian_kde_cuda(const KdeParams& params, const CudaContext& context, Method method) {
-  RowFacts* facts;
-  std::byte* scratch;
-  double* sums;
-  carve(params, context.workspace, &facts, &scratch, &sums);
-  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, params.weights, params.bandwidth, facts, scratch, context));
-  return densities(params, facts, sums, false, context, method);
+  method = method_for(params, method);
+  const Workspace workspace = workspace_for(params, context, method, context.workspace);
+  PRUNING_EXT_TRY_CUDA(
+      launch_row_facts(params.samples, params.weights, params.bandwidth, workspace.facts, workspace.scratch, context));
+  return densities(params, workspace, false, context, method);
 }
 
-std::int64_t gaussian_kde_grid_cuda_workspace(const GridParams& params) {
-  return gaussian_kde_cuda_workspace(on_grid(params));
+std::int64_t gaussian_kde_grid_cuda_workspace(const GridParams& params, const CudaContext& context, Method method) {
+  return gaussian_kde_cuda_workspace(on_grid(params), context, method);
 }
 
 cudaError_t gaussian_kde_grid_cuda(const GridParams& params, const CudaContext& context, Method method) {
   const KdeParams density = on_grid(params);
-  RowFacts* facts;
-  std::byte* scratch;
-  double* sums;
-  carve(density, context.workspace, &facts, &scratch, &sums);
-  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, {}, params.bandwidth, facts, scratch, context));
-  PRUNING_EXT_TRY_CUDA(launch_grid(params, facts, context));
-  return densities(density, facts, sums, true, context, method);
+  method = method_for(density, method);
+  const Workspace workspace = workspace_for(density, context, method, context.workspace);
+  PRUNING_EXT_TRY_CUDA(
+      launch_row_facts(params.samples, {}, params.bandwidth, workspace.facts, workspace.scratch, context));
+  PRUNING_EXT_TRY_CUDA(launch_grid(params, workspace.facts, context));
+  return densities(density, workspace, true, context, method);
 }
 
 std::int64_t bandwidth_cuda_workspace(const BandwidthParams& params) {
-  Carver carver(nullptr);
-  RowFacts* facts;
-  std::byte* scratch;
-  return carve_facts(params.samples, carver, &facts, &scratch);
+  return Workspace(params.samples, 0, nullptr).bytes;
 }
 
 cudaError_t bandwidth_cuda(const BandwidthParams& params, const CudaContext& context) {
-  Carver carver(context.workspace);
-  RowFacts* facts;
-  std::byte* scratch;
-  carve_facts(params.samples, carver, &facts, &scratch);
-  PRUNING_EXT_TRY_CUDA(launch_row_facts(params.samples, params.weights, nullptr, facts, scratch, context));
-  return launch_rule(params, facts, context);
+  const Workspace workspace(params.samples, 0, context.workspace);
+  PRUNING_EXT_TRY_CUDA(
+      launch_row_facts(params.samples, params.weights, nullptr, workspace.facts, workspace.scratch, context));
+  return launch_rule(params, workspace.facts, context);
 }
 
 }  // namespace pruning_ext::kde

@@ -1,6 +1,6 @@
 // The KDE launchers for CUDA. Three steps, each a kernel: facts of the rows (row_facts.cu), sums of Gaussians by one of
-// the methods (direct.cu, lattice.cu), densities from the sums (finish.cu). Only sums [segments, rows, K] in float64 go
-// through global memory, for as many rows at a time as fit into a fixed workspace.
+// the methods (direct.cu, lattice.cu), densities from the sums (finish.cu). Only sums [segments, rows, points] in
+// float64 go through global memory, for as many rows, or points of one row, at a time as fit into 256 MB.
 #pragma once
 
 #include "common/cuda.h"
@@ -25,24 +25,26 @@ struct RowFacts {
   Fault fault;
 };
 
-// One launch of a method.
+// One launch of a method: rows [first_row, first_row + rows), points [first_point, first_point + points).
 struct SumsJob {
   KdeParams params;
-  const RowFacts* facts;   // [R]
-  std::int64_t first_row;  // rows [first_row, first_row + rows)
-  std::int64_t rows;
+  const RowFacts* facts;  // [R]
+  std::int64_t first_row, rows;
+  std::int64_t first_point, points;
   std::int64_t segments;  // a row's samples are cut into so many
   std::int64_t segment_size;
   bool ascending_points;  // each row's points
-  double* sums;           // [segments, rows, K]
+  double* sums;           // [segments, rows, points]
 };
 
-// `params` as on the CPU, with pointers to device memory; each call needs `*_workspace` bytes. Launches are
-// asynchronous; faults go to context.fault, and rows at fault get NaN.
-std::int64_t gaussian_kde_cuda_workspace(const KdeParams& params);
+// `params` as on the CPU, with pointers to device memory; each call needs `*_workspace` bytes, for the same method and
+// device. Launches are asynchronous; faults go to context.fault, and rows at fault get NaN.
+std::int64_t gaussian_kde_cuda_workspace(const KdeParams& params, const CudaContext& context,
+                                         Method method = Method::automatic);
 cudaError_t gaussian_kde_cuda(const KdeParams& params, const CudaContext& context, Method method = Method::automatic);
 
-std::int64_t gaussian_kde_grid_cuda_workspace(const GridParams& params);
+std::int64_t gaussian_kde_grid_cuda_workspace(const GridParams& params, const CudaContext& context,
+                                              Method method = Method::automatic);
 cudaError_t gaussian_kde_grid_cuda(const GridParams& params, const CudaContext& context,
                                    Method method = Method::automatic);
 

@@ -13,7 +13,7 @@ Tensor density_by(const Tensor& samples, const Tensor& points, const Tensor& ban
   Tensor density = allocate(samples, params.samples.rows, params.points.cols);
   params.density = density.mutable_data_ptr();
   if (params.samples.rows == 0) return density;
-  const CudaContext& context = call.with_workspace(gaussian_kde_cuda_workspace(params));
+  const CudaContext& context = call.with_workspace(gaussian_kde_cuda_workspace(params, call.context(), method));
   call.finish(gaussian_kde_cuda(params, context, method), "samples");
   return density;
 }
@@ -39,7 +39,7 @@ std::tuple<Tensor, Tensor> gaussian_kde_grid(const Tensor& samples, std::int64_t
   params.grid = grid.mutable_data_ptr();
   params.density = density.mutable_data_ptr();
   if (params.samples.rows == 0) return {grid, density};
-  const CudaContext& context = call.with_workspace(gaussian_kde_grid_cuda_workspace(params));
+  const CudaContext& context = call.with_workspace(gaussian_kde_grid_cuda_workspace(params, call.context()));
   call.finish(gaussian_kde_grid_cuda(params, context), "samples");
   return {grid, density};
 }

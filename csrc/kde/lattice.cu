@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     lattice_kernel(const __grid_constant__ SumsJob job, const __grid_constant__ LatticeConstants<Shape> constants,
                    std::int64_t point_segment) {  // blocks: rows x segments of points x segments of samples
   PRUNING_EXT_DYNAMIC_SHARED(shared);
-  const std::int64_t n = job.params.samples.cols, k = job.params.points.cols;
+  const std::int64_t n = job.params.samples.cols, k = job.points;
   const Layout<Shape, Key> layout(job.segment_size, point_segment);
   Key* const sample_keys = reinterpret_cast<Key*>(shared + layout.sample_keys);
   std::uint16_t* const sample_index = reinterpret_cast<std::uint16_t*>(shared + layout.sample_index);
@@ -110,7 +110,8 @@ __global__ void __launch_bounds__(kThreads, 2)
       const SortedSamples<Key> sorted{sample_keys, sample_index, samples, job.params.weights, r, first_sample};
       for (std::int64_t first = blockIdx.y * point_segment; first < k; first += gridDim.y * point_segment) {
         const unsigned points = static_cast<unsigned>(min(point_segment, k - first));
-        load_sorted(job.params.points, r, first, points, job.ascending_points, point_keys, point_index, scratch);
+        load_sorted(job.params.points, r, job.first_point + first, points, job.ascending_points, point_keys,
+                    point_index, scratch);
         double* const sums = job.sums + (segment * job.rows + row) * k + first;
         gaussian_sums<Shape>(constants, sorted, SortedPoints<Key>{point_keys, points}, job.params.bandwidth[r], tile,
                              [&](unsigned j, double sum) { sums[point_index[j]] = sum; });
@@ -125,7 +126,7 @@ bool any_double(const KdeParams& params) {
 
 template <typename Shape, typename Key>
 cudaError_t launch_shape(const SumsJob& job, const CudaContext& context) {
-  const std::int64_t k = job.params.points.cols;
+  const std::int64_t k = job.points;
   const std::int64_t point_segment = std::min(k, lattice_segment(job.params));
   const dim3 blocks = blocks_for(job.rows, (k + point_segment - 1) / point_segment, job.segments);
   const Layout<Shape, Key> layout(job.segment_size, point_segment);

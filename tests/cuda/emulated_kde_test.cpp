@@ -1,4 +1,6 @@
 // The CUDA kernels of KDE, run thread by thread on the CPU, against the CPU's own.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 #include <string>
@@ -22,13 +24,18 @@ Matrix view(const std::vector<Real>& data, std::int64_t rows, std::int64_t cols)
   return {data.data(), sizeof(Real) == 8 ? DType::float64 : DType::float32, rows, cols, cols, 1};
 }
 
-CudaContext context_with(std::vector<std::byte>& workspace, FaultWord& fault) {
-  fault = kNoFault;
+CudaContext device() {
   CudaContext context;
-  context.fault = &fault;
-  context.workspace = workspace.data();
   context.multiprocessors = 2;
   context.shared_memory = 227 * 1024;
+  return context;
+}
+
+CudaContext context_with(std::vector<std::byte>& workspace, FaultWord& fault) {
+  fault = kNoFault;
+  CudaContext context = device();
+  context.fault = &fault;
+  context.workspace = workspace.data();
   return context;
 }
 
@@ -60,7 +67,7 @@ void compare(const Case& c, Accuracy accuracy, Method method) {
 
   params.accuracy = accuracy;
   params.density = found.data();
-  std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params));
+  std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params, device(), method));
   FaultWord fault;
   const CudaContext context = context_with(workspace, fault);
   CHECK(gaussian_kde_cuda(params, context, method) == cudaSuccess, "%s is not launched", c.name.c_str());
@@ -111,7 +118,7 @@ void points_out_of_range() {
   params.bandwidth = bandwidth.data();
   params.density = density.data();
   params.accuracy = Accuracy::relative_1e5;
-  std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params));
+  std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params, device(), Method::direct_fast));
   FaultWord fault;
   gaussian_kde_cuda(params, context_with(workspace, fault), Method::direct_fast);
   const double one = 0.3989422804014327 / bandwidth[0] / 4;
@@ -134,12 +141,78 @@ void ascending_grid() {
   params.grid = grid.data(), params.density = density.data();
   gaussian_kde_grid_cpu(params, serial_for);
   params.grid = other_grid.data(), params.density = other_density.data();
-  std::vector<std::byte> workspace(gaussian_kde_grid_cuda_workspace(params));
+  std::vector<std::byte> workspace(gaussian_kde_grid_cuda_workspace(params, device(), Method::lattice));
   FaultWord fault;
   gaussian_kde_grid_cuda(params, context_with(workspace, fault), Method::lattice);
   CHECK(grid == other_grid, "grids differ");
   for (std::size_t j = 0; j < density.size(); ++j)
     CHECK(std::fabs(density[j] - other_density[j]) <= 1e-5 * density[j], "%g, not %g", other_density[j], density[j]);
+}
+
+// What docs/gpu.md says of the memory: sums of 256 MB at most, 64 bytes a row and some for rows in pieces.
+void workspaces() {
+  const auto workspace = [](std::int64_t rows, std::int64_t n, std::int64_t k, Method method) {
+    KdeParams params;
+    params.samples = {nullptr, DType::float32, rows, n, n, 1};
+    params.points = {nullptr, DType::float32, rows, k, k, 1};
+    CudaContext context = device();
+    context.multiprocessors = 132;
+    return gaussian_kde_cuda_workspace(params, context, method);
+  };
+  constexpr std::int64_t kMost = std::int64_t{256} << 20, kLong = 1'000'000;
+  for (const Method method : {Method::automatic, Method::direct, Method::direct_fast, Method::lattice}) {
+    for (const auto& [rows, n, k] : {std::array{std::int64_t{1}, kLong, kLong},
+                                     {3, kLong, kLong},
+                                     {2, 100 * kLong, 10},
+                                     {kLong, 768, 384},
+                                     {1, 768, 100 * kLong}}) {
+      const std::int64_t bytes = workspace(rows, n, k, method), beside = 64 * rows + n / 128 * rows + 4096;
+      CHECK(bytes <= kMost + beside, "%ld x %ld, %ld points: %ld bytes", static_cast<long>(rows), static_cast<long>(n),
+            static_cast<long>(k), static_cast<long>(bytes));
+    }
+  }
+  // And no more than there are sums.
+  CHECK(workspace(3, 768, 384, Method::lattice) <= 8 * 3 * 384 + 1024, "a small call");
+}
+
+// Long rows take their points in parts; here each part by hand, in two launches.
+void points_in_parts() {
+  const std::int64_t rows = 2, n = 600, k = 500, first_part = 300;
+  std::mt19937 random(3);
+  std::normal_distribution<double> normal;
+  std::vector<float> samples(rows * n), points(rows * k), whole(rows * k), parts(rows * k);
+  for (float& x : samples) x = static_cast<float>(normal(random));
+  for (float& p : points) p = static_cast<float>(normal(random));
+  const std::vector<double> bandwidth(rows, 0.3);
+  KdeParams params;
+  params.samples = view(samples, rows, n);
+  params.points = view(points, rows, k);
+  params.bandwidth = bandwidth.data();
+  for (const Method method : {Method::direct, Method::direct_fast, Method::lattice}) {
+    params.density = whole.data();
+    std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params, device(), method));
+    FaultWord fault;
+    const CudaContext context = context_with(workspace, fault);
+    gaussian_kde_cuda(params, context, method);
+
+    params.density = parts.data();
+    std::vector<RowFacts> facts(rows);
+    std::vector<double> sums(2 * rows * first_part);
+    launch_row_facts(params.samples, params.weights, params.bandwidth, facts.data(), nullptr, context);
+    SumsJob job{params, facts.data(), 0, rows, 0, first_part, 2, n / 2, false, sums.data()};
+    for (; job.first_point < k; job.first_point += first_part) {
+      job.points = std::min(first_part, k - job.first_point);
+      if (method == Method::lattice) {
+        launch_lattice(job, context);
+      } else {
+        launch_direct(job, method == Method::direct_fast, context);
+      }
+      launch_finish(job, 1e-12, context);
+    }
+    for (std::size_t j = 0; j < whole.size(); ++j)
+      CHECK(std::fabs(parts[j] - whole[j]) <= 1e-5 * whole[j], "method %d, %zu: %g, not %g", static_cast<int>(method),
+            j, parts[j], whole[j]);
+  }
 }
 
 // Rows that several blocks share, against the CPU's bandwidth; every dtype has a kernel of its own.
@@ -215,7 +288,7 @@ void rules_and_faults() {
     kde.points = {points.data(), DType::float32, rows, 3, 0, 1};
     kde.bandwidth = bandwidth.data();
     kde.density = density.data();
-    std::vector<std::byte> memory(gaussian_kde_cuda_workspace(kde));
+    std::vector<std::byte> memory(gaussian_kde_cuda_workspace(kde, device(), method));
     gaussian_kde_cuda(kde, context_with(memory, fault), method);
     CHECK(status_of(fault).fault == Fault::bad_points && status_of(fault).row == 0, "NaN among the points");
     CHECK(density[0] > 0 && std::isnan(density[1]), "only the point at fault is lost");
@@ -232,6 +305,8 @@ void run() {
     if (!c.leave_one_out) compare<float>(c, Accuracy::relative_1e5, Method::direct_fast);
   }
   points_out_of_range();
+  workspaces();
+  points_in_parts();
   for (const bool weighted : {false, true}) {
     for (const std::int64_t n : {16'384, 16'385, 50'000}) {
       long_rows<float>(n, weighted, 1);
