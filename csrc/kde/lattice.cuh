@@ -57,7 +57,8 @@ struct Locator {
   double origin, spacing, per_box;
   __device__ Locator(double origin_, double bandwidth)
       : origin(origin_), spacing(Shape::kSpacing * bandwidth), per_box(1.0 / spacing) {}
-  __device__ int box(double x) const { return static_cast<int>(fmin(fmax(rint((x - origin) * per_box), -kFar), kFar)); }
+  // NaN lies beyond everything, and everything beyond it.
+  __device__ int box(double x) const { return static_cast<int>(fmax(fmin(rint((x - origin) * per_box), kFar), -kFar)); }
   // As locate() of kde_kernels.cpp: the distance in two parts, the node subtracted by a fused step.
   __device__ Place place(double x) const {
     const double distance = x - origin;
@@ -161,7 +162,8 @@ __device__ double direct_sum(const Samples& samples, unsigned begin, unsigned en
 }
 
 // store(j, sum_i w_i exp(-(p_j - x_i)^2 / 2 h^2)) for every point j, by one thread each. `samples` and `points` have
-// .count and .value(i), ascending; samples also .weight(i).
+// .count and .value(i), ascending; samples also .weight(i). A point that is NaN, first or last, gets 0, and no other
+// point notices; finish.cu reports it.
 template <typename Shape, typename Samples, typename Points, typename Store>
 __device__ void gaussian_sums(const LatticeConstants<Shape>& constants, const Samples& samples, const Points& points,
                               double bandwidth, LatticeTile<Shape>& tile, const Store& store) {
@@ -195,8 +197,7 @@ __device__ void gaussian_sums(const LatticeConstants<Shape>& constants, const Sa
       smooth_tile(constants, tile);
       for (unsigned p = j + threadIdx.x; p < past; p += blockDim.x) {
         const Place place = locator.place(points.value(p));
-        // NaN lies in no box; finish.cu reports it.
-        const int box = min(max(place.box, 0), kBoxes - 1);
+        const int box = min(max(place.box, 0), kBoxes - 1);  // it is, whatever the rounding
         double value = tile.moments[Shape::kTerms - 1][box];
 #pragma unroll
         for (int m = Shape::kTerms - 2; m >= 0; --m) value = value * place.offset + tile.moments[m][box];

@@ -215,6 +215,40 @@ void points_in_parts() {
   }
 }
 
+// NaN of either sign is first or last among sorted points. While a graph is captured nothing is raised, and all other
+// points keep their densities.
+void points_that_are_no_numbers() {
+  const std::int64_t n = 300, k = 200;
+  std::mt19937 random(17);
+  std::normal_distribution<double> normal;
+  std::vector<float> samples(n), points(k), density(k), expected(k);
+  for (float& x : samples) x = static_cast<float>(100 * normal(random));  // several tiles of the lattice
+  for (float& p : points) p = static_cast<float>(100 * normal(random));
+  const std::vector<double> bandwidth{0.9};
+  KdeParams params;
+  params.samples = view(samples, 1, n);
+  params.points = view(points, 1, k);
+  params.bandwidth = bandwidth.data();
+  params.density = expected.data();
+  params.accuracy = Accuracy::exact;
+  gaussian_kde_cpu(params, serial_for);
+  params.density = density.data();
+  params.accuracy = Accuracy::relative_1e5;
+  points[0] = -NAN, points[1] = points[k - 1] = NAN, points[2] = INFINITY, points[3] = -INFINITY;
+  std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params, device(), Method::lattice));
+  FaultWord fault;
+  gaussian_kde_cuda(params, context_with(workspace, fault), Method::lattice);
+  CHECK(status_of(fault).fault == Fault::bad_points, "NaN among the points");
+  for (int j = 0; j < k; ++j) {
+    if (!std::isfinite(points[j])) {
+      CHECK(std::isnan(density[j]), "%d: %g", j, density[j]);
+    } else {
+      CHECK(std::fabs(density[j] - expected[j]) <= 1.1e-5 * expected[j] + 1e-16, "%d: %g, not %g", j, density[j],
+            expected[j]);
+    }
+  }
+}
+
 // Rows that several blocks share, against the CPU's bandwidth; every dtype has a kernel of its own.
 template <typename Real>
 void long_rows(std::int64_t n, bool weighted, double scale) {
@@ -307,6 +341,7 @@ void run() {
   points_out_of_range();
   workspaces();
   points_in_parts();
+  points_that_are_no_numbers();
   for (const bool weighted : {false, true}) {
     for (const std::int64_t n : {16'384, 16'385, 50'000}) {
       long_rows<float>(n, weighted, 1);
