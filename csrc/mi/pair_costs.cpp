@@ -19,8 +19,8 @@
 //   128      4.2 ranks     4.6 ranks     2.2 ranks     1.7 tables
 //   256      3.4 ranks     4.3 ranks     3.7 ranks     1.1 both
 //
-// Columns with a spike, as ReLU makes them, take less by either way. Tables are the weak place: from 64 bins and runs of
-// 256 samples on, a plain loop over the codes is nearly as fast.
+// Columns with a spike, as ReLU makes them, take less by either way. Tables are the weak place: from 64 bins and runs
+// of 256 samples on, a plain loop over the codes is nearly as fast.
 #include "mi/pair_costs.h"
 
 #include <algorithm>
