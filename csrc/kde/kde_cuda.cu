@@ -71,14 +71,12 @@ Workspace workspace_for(const KdeParams& params, const CudaContext& context, Met
   return {params.samples, job.segments * job.rows * job.points, base};
 }
 
-cudaError_t densities(const KdeParams& params, const Workspace& workspace, bool ascending_points,
-                      const CudaContext& context, Method method) {
+cudaError_t densities(const KdeParams& params, const Workspace& workspace, const CudaContext& context, Method method) {
   const std::int64_t rows = params.samples.rows, k = params.points.cols;
   if (rows == 0 || k == 0) return cudaSuccess;
   SumsJob job = job_for(params, context, method);
   job.facts = workspace.facts;
   job.sums = workspace.sums;
-  job.ascending_points = ascending_points;
   const std::int64_t rows_at_once = job.rows, points_at_once = job.points;
   const double floor = method == Method::direct ? kDirectFloor : kFastFloor;
   for (job.first_row = 0; job.first_row < rows; job.first_row += rows_at_once) {
@@ -116,7 +114,7 @@ cudaError_t gaussian_kde_cuda(const KdeParams& params, const CudaContext& contex
   const Workspace workspace = workspace_for(params, context, method, context.workspace);
   PRUNING_EXT_TRY_CUDA(
       launch_row_facts(params.samples, params.weights, params.bandwidth, workspace.facts, workspace.scratch, context));
-  return densities(params, workspace, false, context, method);
+  return densities(params, workspace, context, method);
 }
 
 std::int64_t gaussian_kde_grid_cuda_workspace(const GridParams& params, const CudaContext& context, Method method) {
@@ -130,7 +128,7 @@ cudaError_t gaussian_kde_grid_cuda(const GridParams& params, const CudaContext& 
   PRUNING_EXT_TRY_CUDA(
       launch_row_facts(params.samples, {}, params.bandwidth, workspace.facts, workspace.scratch, context));
   PRUNING_EXT_TRY_CUDA(launch_grid(params, workspace.facts, context));
-  return densities(density, workspace, true, context, method);
+  return densities(density, workspace, context, method);
 }
 
 std::int64_t bandwidth_cuda_workspace(const BandwidthParams& params) {

@@ -33,8 +33,7 @@ struct SumsJob {
   std::int64_t first_point, points;
   std::int64_t segments;  // a row's samples are cut into so many
   std::int64_t segment_size;
-  bool ascending_points;  // each row's points
-  double* sums;           // [segments, rows, points]
+  double* sums;  // [segments, rows, points]
 };
 
 // `params` as on the CPU, with pointers to device memory; each call needs `*_workspace` bytes, for the same method and

@@ -1,6 +1,6 @@
 // The sums by the lattice, for rows of any length: a block takes one segment of a row's samples and one of its points,
-// sorts both in shared memory, and walks over the lattice (lattice.cuh). Sums over segments add up in finish.cu, so a
-// single long row occupies the whole device.
+// sorts in shared memory what does not come in order, and walks over the lattice (lattice.cuh). Sums over segments add
+// up in finish.cu, so a single long row occupies the whole device.
 //
 // Shared memory for n samples and k points: keys and indexes of both (6 bytes an entry, 10 for float64), and a scratch
 // that the sorts and the lattice take in turn. 768 x 384: 27 KB; 4096 x 4096: 81 KB, two blocks to a multiprocessor of
@@ -64,17 +64,20 @@ struct Layout {
   }
 };
 
-// keys [count] and index [count]: entries [first, first + count) of row r of m, ascending, and where each stood.
+// keys [count] and index [count]: entries [first, first + count) of row r of m, ascending, and where each stood. What
+// comes in order, as a grid does, is not sorted.
 template <typename Key>
-__device__ void load_sorted(const Matrix& m, std::int64_t r, std::int64_t first, unsigned count, bool ascending,
-                            Key* keys, std::uint16_t* index, unsigned char* scratch) {
-  Key* const raw = ascending ? keys : reinterpret_cast<Key*>(scratch);
+__device__ void load_sorted(const Matrix& m, std::int64_t r, std::int64_t first, unsigned count, Key* keys,
+                            std::uint16_t* index, unsigned char* scratch) {
+  Key* const raw = reinterpret_cast<Key*>(scratch);
   for (unsigned i = threadIdx.x; i < count; i += blockDim.x) {
-    raw[i] = ordered_bits(element<KeyValue<Key>>(m, r, first + i));
+    keys[i] = raw[i] = ordered_bits(element<KeyValue<Key>>(m, r, first + i));
     index[i] = static_cast<std::uint16_t>(i);
   }
   __syncthreads();
-  if (ascending) return;
+  int falls = 0;
+  for (unsigned i = threadIdx.x + 1; i < count; i += blockDim.x) falls |= raw[i] < raw[i - 1];
+  if (block_reduce(falls, Or{}) == 0) return;
   std::uint16_t* const other = reinterpret_cast<std::uint16_t*>(scratch + align16<Key>(count));
   std::uint16_t* const counters = other + align16<std::uint16_t>(count) / 2;
   const std::uint16_t* const sorted =
@@ -106,12 +109,11 @@ __global__ void __launch_bounds__(kThreads, 2)
     for (std::int64_t segment = blockIdx.z; segment < job.segments; segment += gridDim.z) {
       const std::int64_t first_sample = segment * job.segment_size;
       const unsigned samples = static_cast<unsigned>(min(job.segment_size, n - first_sample));
-      load_sorted(job.params.samples, r, first_sample, samples, false, sample_keys, sample_index, scratch);
+      load_sorted(job.params.samples, r, first_sample, samples, sample_keys, sample_index, scratch);
       const SortedSamples<Key> sorted{sample_keys, sample_index, samples, job.params.weights, r, first_sample};
       for (std::int64_t first = blockIdx.y * point_segment; first < k; first += gridDim.y * point_segment) {
         const unsigned points = static_cast<unsigned>(min(point_segment, k - first));
-        load_sorted(job.params.points, r, job.first_point + first, points, job.ascending_points, point_keys,
-                    point_index, scratch);
+        load_sorted(job.params.points, r, job.first_point + first, points, point_keys, point_index, scratch);
         double* const sums = job.sums + (segment * job.rows + row) * k + first;
         gaussian_sums<Shape>(constants, sorted, SortedPoints<Key>{point_keys, points}, job.params.bandwidth[r], tile,
                              [&](unsigned j, double sum) { sums[point_index[j]] = sum; });
