@@ -31,7 +31,7 @@ struct Margin {           // of one row of codes
 };
 
 struct Scale {
-  std::int64_t total;  // the term of T
+  std::int64_t total;  // the term of T, by the logarithm that the other terms are by
   double nats;         // 1 / (T 2^shift)
   double correction;   // 1 / 2T with miller_madow, else 0
   Normalization normalization;

@@ -113,6 +113,19 @@ def test_exact_properties(device: torch.device, random_codes: Callable[..., Tens
     assert torch.equal(normalized.diagonal(), (~constant).double())
 
 
+@pytest.mark.parametrize("samples", [9170, 10793, 12178, 46001])
+def test_a_constant_column_has_nothing_where_logarithms_differ(device: torch.device, samples: int) -> None:
+    """Of these T the term T ln T is another on a GPU than on a CPU, by its last place."""
+    codes = torch.randint(0, 16, (5, samples), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    codes[1] = 3
+    for normalize in (None, "min", "sqrt", "max", "mean"):
+        found = mutual_information_from_codes(
+            codes.to(device), bins=16, normalize=normalize, dtype=torch.float64
+        )
+        assert (found[1] == 0).all(), normalize
+        assert (found[:, 1] == 0).all(), normalize
+
+
 @pytest.mark.parametrize("bins", [2, 8, 9, 16, 17])
 @pytest.mark.parametrize("strategy", ["quantile", "uniform", "zero-quantile"])
 def test_columns_give_what_their_codes_give(
