@@ -1,13 +1,12 @@
 // The CUDA kernels of KDE, run thread by thread on the CPU, against the CPU's own.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "../cpp/check.h"
-#include "kde/kde_cuda.h"
+#include "emulated_kde.h"
 
 namespace pruning_ext::kde {
 namespace {
@@ -19,26 +18,6 @@ struct Case {
   bool weighted = false, log = false, leave_one_out = false;
   bool ascending = false;  // samples and points
 };
-
-template <typename Real>
-Matrix view(const std::vector<Real>& data, std::int64_t rows, std::int64_t cols) {
-  return {data.data(), sizeof(Real) == 8 ? DType::float64 : DType::float32, rows, cols, cols, 1};
-}
-
-CudaContext device() {
-  CudaContext context;
-  context.multiprocessors = 2;
-  context.shared_memory = 227 * 1024;
-  return context;
-}
-
-CudaContext context_with(std::vector<std::byte>& workspace, FaultWord& fault) {
-  fault = kNoFault;
-  CudaContext context = device();
-  context.fault = &fault;
-  context.workspace = workspace.data();
-  return context;
-}
 
 template <typename Real>
 void compare(const Case& c, Accuracy accuracy, Method method) {
@@ -155,132 +134,6 @@ void ascending_grid() {
     CHECK(std::fabs(density[j] - other_density[j]) <= 1e-5 * density[j], "%g, not %g", other_density[j], density[j]);
 }
 
-// What docs/gpu.md says of the memory: sums of 256 MB at most, 64 bytes a row and some for rows in pieces.
-void workspaces() {
-  const auto workspace = [](std::int64_t rows, std::int64_t n, std::int64_t k, Method method) {
-    KdeParams params;
-    params.samples = {nullptr, DType::float32, rows, n, n, 1};
-    params.points = {nullptr, DType::float32, rows, k, k, 1};
-    CudaContext context = device();
-    context.multiprocessors = 132;
-    return gaussian_kde_cuda_workspace(params, context, method);
-  };
-  constexpr std::int64_t kMost = std::int64_t{256} << 20, kLong = 1'000'000;
-  for (const Method method : {Method::automatic, Method::direct, Method::direct_fast, Method::lattice}) {
-    for (const auto& [rows, n, k] : {std::array{std::int64_t{1}, kLong, kLong},
-                                     {3, kLong, kLong},
-                                     {2, 100 * kLong, 10},
-                                     {kLong, 768, 384},
-                                     {1, 768, 100 * kLong}}) {
-      const std::int64_t bytes = workspace(rows, n, k, method), beside = 64 * rows + n / 128 * rows + 4096;
-      CHECK(bytes <= kMost + beside, "%ld x %ld, %ld points: %ld bytes", static_cast<long>(rows), static_cast<long>(n),
-            static_cast<long>(k), static_cast<long>(bytes));
-    }
-  }
-  // And no more than there are sums.
-  CHECK(workspace(3, 768, 384, Method::lattice) <= 8 * 3 * 384 + 1024, "a small call");
-}
-
-// Long rows take their points in parts; here each part by hand, in two launches.
-void points_in_parts() {
-  const std::int64_t rows = 2, n = 600, k = 500, first_part = 300;
-  std::mt19937 random(3);
-  std::normal_distribution<double> normal;
-  std::vector<float> samples(rows * n), points(rows * k), whole(rows * k), parts(rows * k);
-  for (float& x : samples) x = static_cast<float>(normal(random));
-  for (float& p : points) p = static_cast<float>(normal(random));
-  const std::vector<double> bandwidth(rows, 0.3);
-  KdeParams params;
-  params.samples = view(samples, rows, n);
-  params.points = view(points, rows, k);
-  params.bandwidth = bandwidth.data();
-  for (const Method method : {Method::direct, Method::direct_fast, Method::lattice}) {
-    params.density = whole.data();
-    std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params, device(), method));
-    FaultWord fault;
-    const CudaContext context = context_with(workspace, fault);
-    gaussian_kde_cuda(params, context, method);
-
-    params.density = parts.data();
-    std::vector<RowFacts> facts(rows);
-    std::vector<double> sums(2 * rows * first_part);
-    launch_row_facts(params.samples, params.weights, params.bandwidth, facts.data(), nullptr, context);
-    SumsJob job{params, facts.data(), 0, rows, 0, first_part, 2, n / 2, sums.data()};
-    for (; job.first_point < k; job.first_point += first_part) {
-      job.points = std::min(first_part, k - job.first_point);
-      if (method == Method::lattice) {
-        launch_lattice(job, context);
-      } else {
-        launch_direct(job, method == Method::direct_fast, context);
-      }
-      launch_finish(job, 1e-12, context);
-    }
-    for (std::size_t j = 0; j < whole.size(); ++j)
-      CHECK(std::fabs(parts[j] - whole[j]) <= 1e-5 * whole[j], "method %d, %zu: %g, not %g", static_cast<int>(method),
-            j, parts[j], whole[j]);
-  }
-}
-
-// NaN of either sign is first or last among sorted points. While a graph is captured nothing is raised, and all other
-// points keep their densities.
-void points_that_are_no_numbers() {
-  const std::int64_t n = 300, k = 200;
-  std::mt19937 random(17);
-  std::normal_distribution<double> normal;
-  std::vector<float> samples(n), points(k), density(k), expected(k);
-  for (float& x : samples) x = static_cast<float>(100 * normal(random));  // several tiles of the lattice
-  for (float& p : points) p = static_cast<float>(100 * normal(random));
-  const std::vector<double> bandwidth{0.9};
-  KdeParams params;
-  params.samples = view(samples, 1, n);
-  params.points = view(points, 1, k);
-  params.bandwidth = bandwidth.data();
-  params.density = expected.data();
-  params.accuracy = Accuracy::exact;
-  gaussian_kde_cpu(params, serial_for);
-  params.density = density.data();
-  params.accuracy = Accuracy::relative_1e5;
-  points[0] = -NAN, points[1] = points[k - 1] = NAN, points[2] = INFINITY, points[3] = -INFINITY;
-  std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params, device(), Method::lattice));
-  FaultWord fault;
-  gaussian_kde_cuda(params, context_with(workspace, fault), Method::lattice);
-  CHECK(status_of(fault).fault == Fault::bad_points, "NaN among the points");
-  for (int j = 0; j < k; ++j) {
-    if (!std::isfinite(points[j])) {
-      CHECK(std::isnan(density[j]), "%d: %g", j, density[j]);
-    } else {
-      CHECK(std::fabs(density[j] - expected[j]) <= 1.1e-5 * expected[j] + 1e-16, "%d: %g, not %g", j, density[j],
-            expected[j]);
-    }
-  }
-}
-
-// Rows that several blocks share, against the CPU's bandwidth; every dtype has a kernel of its own.
-template <typename Real>
-void long_rows(std::int64_t n, bool weighted, double scale) {
-  const std::int64_t rows = 2;
-  std::mt19937 random(13);
-  std::normal_distribution<double> normal;
-  std::vector<Real> samples(rows * n), weights(rows * n);
-  for (Real& x : samples) x = static_cast<Real>(scale * (1000 + normal(random)));
-  for (Real& w : weights) w = static_cast<Real>(std::fabs(normal(random)));
-  std::vector<double> expected(rows), found(rows);
-  BandwidthParams params{view(samples, rows, n), weighted ? view(weights, rows, n) : Matrix{}, BandwidthRule::scott,
-                         expected.data()};
-  bandwidth_cpu(params, serial_for);
-  params.bandwidth = found.data();
-  std::vector<std::byte> workspace(bandwidth_cuda_workspace(params));
-  FaultWord fault;
-  bandwidth_cuda(params, context_with(workspace, fault));
-  CHECK(fault == kNoFault, "a fault where there is none");
-  for (int r = 0; r < rows; ++r)
-    CHECK(std::fabs(found[r] - expected[r]) <= 1e-12 * expected[r], "%.17g, not %.17g", found[r], expected[r]);
-
-  samples[2 * n - 1] = static_cast<Real>(INFINITY);  // in the last piece of the last row
-  bandwidth_cuda(params, context_with(workspace, fault));
-  CHECK(status_of(fault).fault == Fault::not_finite && status_of(fault).row == 1, "infinity in row 1");
-}
-
 void rules_and_faults() {
   const std::int64_t rows = 4, n = 100;
   std::mt19937 random(11);
@@ -345,16 +198,6 @@ void run() {
     if (!c.leave_one_out) compare<float>(c, Accuracy::relative_1e5, Method::direct_fast);
   }
   points_out_of_range();
-  workspaces();
-  points_in_parts();
-  points_that_are_no_numbers();
-  for (const bool weighted : {false, true}) {
-    for (const std::int64_t n : {16'384, 16'385, 50'000}) {
-      long_rows<float>(n, weighted, 1);
-      long_rows<double>(n, weighted, 1);
-    }
-    long_rows<double>(40'000, weighted, 1e-170);  // the variance is no float64
-  }
   ascending_grid();
   rules_and_faults();
 }
