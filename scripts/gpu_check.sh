@@ -68,13 +68,12 @@ floors() {
 }
 
 # cuda_tests MODULE_OR_FOLDER...: several at a time where pytest-xdist is there.
-cuda_cuda_only=(tests/cuda/test_variants.py tests/cuda/test_shared_memory.py tests/cuda/test_streams.py)
-tests() {
+cuda_tests() {
   local several=()
   "$python" -c 'import xdist' 2> /dev/null && several=(-n 4)
   OMP_NUM_THREADS=4 PRUNING_EXT_REQUIRE_CUDA=1 within 590 "$python" -m pytest "$@" -k cuda -q -p no:cacheprovider "${several[@]}"
 }
-cuda_only=(tests/cuda/test_variants.py tests/cuda/test_shared_memory.py tests/cuda/test_streams.py)
+cuda_only=(tests/cuda/test_{variants,shared_memory,streams,long_rows}.py)
 tests() {
   cuda_tests tests/kde tests/ken tests/mi "${cuda_only[@]}" --junitxml="$work/tests.xml"
 }

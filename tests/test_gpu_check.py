@@ -79,12 +79,12 @@ def test_later_calls_find_the_floors_and_return_everything(check):
 
 
 def test_a_part_is_cut_off_at_the_limit_and_the_rest_is_kept(check):
-    status, said, out = check("kde", "tests", "mi", LIMIT="2")
+    status, said, out = check("kde", "tests", "mi", LIMIT="4")
     assert status == 1
     summary = (out / "summary.txt").read_text()
     assert "kde: passed" in summary, said
     assert "tests: CUT OFF" in summary
-    assert "mi: CUT OFF after 0 s" in summary
+    assert "mi: CUT OFF" in summary
     assert "kde.json" in _left(out)
 
 
