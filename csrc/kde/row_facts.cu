@@ -3,8 +3,8 @@
 //
 // A row of up to 16,384 samples is one block's. A longer one is cut into pieces of so many, a block for each, and what
 // they found is put together in their order: which pieces there are depends on the row alone, so that every run and
-// every device gives the same. Loops know the dtype and hold four loads in flight; a single row of 2^20 samples
-// occupies 64 multiprocessors.
+// every device gives the same. Loops over plain rows know the dtype and hold four loads in flight; a single row of 2^20
+// samples occupies 64 multiprocessors.
 #include "common/block.cuh"
 #include "common/element.h"
 #include "kde/kde_cuda.h"
@@ -40,11 +40,21 @@ __device__ Tally block_tally(const Tally& mine) {
   return all;
 }
 
-// element() for a dtype that the compiler knows.
+// What a walk knows at compile time: the dtype of samples without weights. Rows with weights are seldom met, and have
+// one plain loop for all dtypes.
 template <DType kType>
-__device__ double sample_at(const Matrix& m, std::int64_t r, std::int64_t i) {
-  return element<double>(Matrix{m.data, kType, m.rows, m.cols, m.row_stride, m.col_stride}, r, i);
-}
+struct Plain {
+  static constexpr bool kWeighted = false;
+  static constexpr int kUnrolled = 4;
+  static __device__ double sample(const Matrix& m, std::int64_t r, std::int64_t i) {
+    return element<double>(Matrix{m.data, kType, m.rows, m.cols, m.row_stride, m.col_stride}, r, i);
+  }
+};
+struct Weighted {
+  static constexpr bool kWeighted = true;
+  static constexpr int kUnrolled = 1;
+  static __device__ double sample(const Matrix& m, std::int64_t r, std::int64_t i) { return element<double>(m, r, i); }
+};
 
 struct Facts {              // what is made of a row
   Matrix samples, weights;  // weights.data == nullptr: all equal
@@ -56,16 +66,16 @@ struct Facts {              // what is made of a row
   FaultWord* fault;
 };
 
-template <DType kType, bool kWeighted>
+template <typename Walk>
 __device__ Tally tally_of(const Facts& job, std::int64_t r, std::int64_t begin, std::int64_t end) {
   Tally mine;
-#pragma unroll 4
+#pragma unroll(Walk::kUnrolled)
   for (std::int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
-    const double x = sample_at<kType>(job.samples, r, i);
+    const double x = Walk::sample(job.samples, r, i);
     mine.low = x < mine.low ? x : mine.low;
     mine.high = x > mine.high ? x : mine.high;
     mine.faults |= !isfinite(x);
-    if constexpr (kWeighted) {
+    if constexpr (Walk::kWeighted) {
       const double w = element<double>(job.weights, r, i);
       mine.faults |= !isfinite(w) || w < 0 ? 2 : 0;
       mine.heaviest = w > mine.heaviest ? w : mine.heaviest;
@@ -76,8 +86,8 @@ __device__ Tally tally_of(const Facts& job, std::int64_t r, std::int64_t begin, 
       mine.sum += x;
     }
   }
-  Tally all = block_tally<kWeighted>(mine);
-  if constexpr (!kWeighted) {
+  Tally all = block_tally<Walk::kWeighted>(mine);
+  if constexpr (!Walk::kWeighted) {
     all.heaviest = 1;
     all.total = all.squares = static_cast<double>(end - begin);
   }
@@ -85,13 +95,13 @@ __device__ Tally tally_of(const Facts& job, std::int64_t r, std::int64_t begin, 
 }
 
 // The sum of squared distances to the mean, for all threads of the block.
-template <DType kType, bool kWeighted>
+template <typename Walk>
 __device__ double spread_of(const Facts& job, std::int64_t r, std::int64_t begin, std::int64_t end, double mean) {
   double spread = 0;
-#pragma unroll 4
+#pragma unroll(Walk::kUnrolled)
   for (std::int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
-    const double centred = sample_at<kType>(job.samples, r, i) - mean;
-    spread += (kWeighted ? element<double>(job.weights, r, i) : 1.0) * centred * centred;
+    const double centred = Walk::sample(job.samples, r, i) - mean;
+    spread += (Walk::kWeighted ? element<double>(job.weights, r, i) : 1.0) * centred * centred;
   }
   return block_reduce(spread, Add{});
 }
@@ -113,7 +123,7 @@ __device__ double scaled_variance(const Facts& job, std::int64_t r, double total
 }
 
 // All but the variance; by one thread.
-__device__ void state(const Facts& job, std::int64_t r, const Tally& tally) {
+__device__ void write_facts(const Facts& job, std::int64_t r, const Tally& tally) {
   Fault found = Fault::none;
   if (tally.faults & 1) {
     found = Fault::not_finite;
@@ -129,7 +139,7 @@ __device__ void state(const Facts& job, std::int64_t r, const Tally& tally) {
 }
 
 // The variance from the sum of squared distances; by all threads of the block.
-__device__ void state_variance(const Facts& job, std::int64_t r, double low, double high, double total, double spread) {
+__device__ void write_variance(const Facts& job, std::int64_t r, double low, double high, double total, double spread) {
   double variance = spread / total;
   int exponent = 0;
   if (low < high && !holds_variance(variance)) {
@@ -140,21 +150,21 @@ __device__ void state_variance(const Facts& job, std::int64_t r, double low, dou
 }
 
 // Blocks: rows x pieces. The first walk, and where a row is one piece the second, too.
-template <DType kType, bool kWeighted>
+template <typename Walk>
 __global__ void __launch_bounds__(kThreads, 2) tally_kernel(const __grid_constant__ Facts job) {
   const std::int64_t n = job.samples.cols;
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     for (std::int64_t piece = blockIdx.y; piece < job.pieces; piece += gridDim.y) {
       const std::int64_t begin = piece * kPiece, end = min(begin + kPiece, n);
-      const Tally tally = tally_of<kType, kWeighted>(job, r, begin, end);
+      const Tally tally = tally_of<Walk>(job, r, begin, end);
       if (job.pieces > 1) {
         if (threadIdx.x == 0) job.tallies[r * job.pieces + piece] = tally;
         continue;
       }
-      if (threadIdx.x == 0) state(job, r, tally);
+      if (threadIdx.x == 0) write_facts(job, r, tally);
       if (job.bandwidth != nullptr) continue;
-      const double spread = spread_of<kType, kWeighted>(job, r, begin, end, tally.sum / tally.total);
-      state_variance(job, r, tally.low, tally.high, tally.total, spread);
+      const double spread = spread_of<Walk>(job, r, begin, end, tally.sum / tally.total);
+      if (threadIdx.x == 0) job.facts[r].variance = spread;  // fold_spreads_kernel divides
     }
   }
 }
@@ -174,17 +184,17 @@ __global__ void __launch_bounds__(kThreads, 2) fold_tallies_kernel(const __grid_
       mine.faults |= other.faults;
     }
     const Tally tally = block_tally<true>(mine);
-    if (threadIdx.x == 0) state(job, r, tally);
+    if (threadIdx.x == 0) write_facts(job, r, tally);
   }
 }
 
 // Blocks: rows x pieces. The second walk.
-template <DType kType, bool kWeighted>
+template <typename Walk>
 __global__ void __launch_bounds__(kThreads, 2) spread_kernel(const __grid_constant__ Facts job) {
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     for (std::int64_t piece = blockIdx.y; piece < job.pieces; piece += gridDim.y) {
       const std::int64_t begin = piece * kPiece, end = min(begin + kPiece, job.samples.cols);
-      const double spread = spread_of<kType, kWeighted>(job, r, begin, end, job.facts[r].mean);
+      const double spread = spread_of<Walk>(job, r, begin, end, job.facts[r].mean);
       if (threadIdx.x == 0) job.spreads[r * job.pieces + piece] = spread;
     }
   }
@@ -194,10 +204,10 @@ __global__ void __launch_bounds__(kThreads, 2) fold_spreads_kernel(const __grid_
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     double spread = 0;
     for (std::int64_t piece = threadIdx.x; piece < job.pieces; piece += kThreads)
-      spread += job.spreads[r * job.pieces + piece];
+      spread += job.pieces > 1 ? job.spreads[r * job.pieces + piece] : job.facts[r].variance;
     spread = block_reduce(spread, Add{});
     const RowFacts& row = job.facts[r];
-    state_variance(job, r, row.low, row.high, row.weight_sum, spread);
+    write_variance(job, r, row.low, row.high, row.weight_sum, spread);
   }
 }
 
@@ -211,20 +221,14 @@ std::int64_t carve(const Matrix& samples, std::byte* scratch, Facts* job) {
   return carver.used();
 }
 
-template <DType kType, bool kWeighted>
-cudaError_t launch_for(const Facts& job, const CudaContext& context) {
+template <typename Walk>
+cudaError_t launch_walks(const Facts& job, const CudaContext& context) {
   const dim3 walks = blocks_for(job.samples.rows, job.pieces), folds = blocks_for(job.samples.rows);
-  PRUNING_EXT_TRY_CUDA(launch(tally_kernel<kType, kWeighted>, walks, kThreads, 0, context.stream, job));
-  if (job.pieces == 1) return cudaSuccess;
-  PRUNING_EXT_TRY_CUDA(launch(fold_tallies_kernel, folds, kThreads, 0, context.stream, job));
+  PRUNING_EXT_TRY_CUDA(launch(tally_kernel<Walk>, walks, kThreads, 0, context.stream, job));
+  if (job.pieces > 1) PRUNING_EXT_TRY_CUDA(launch(fold_tallies_kernel, folds, kThreads, 0, context.stream, job));
   if (job.bandwidth != nullptr) return cudaSuccess;
-  PRUNING_EXT_TRY_CUDA(launch(spread_kernel<kType, kWeighted>, walks, kThreads, 0, context.stream, job));
+  if (job.pieces > 1) PRUNING_EXT_TRY_CUDA(launch(spread_kernel<Walk>, walks, kThreads, 0, context.stream, job));
   return launch(fold_spreads_kernel, folds, kThreads, 0, context.stream, job);
-}
-
-template <DType kType>
-cudaError_t launch_for(const Facts& job, const CudaContext& context) {
-  return job.weights.data != nullptr ? launch_for<kType, true>(job, context) : launch_for<kType, false>(job, context);
 }
 
 __global__ void __launch_bounds__(kThreads, 2)
@@ -269,11 +273,12 @@ cudaError_t launch_row_facts(const Matrix& samples, const Matrix& weights, const
                              std::byte* scratch, const CudaContext& context) {
   Facts job{samples, weights, bandwidth, 1, nullptr, nullptr, facts, context.fault};
   carve(samples, scratch, &job);
+  if (weights.data != nullptr) return launch_walks<Weighted>(job, context);
   switch (samples.dtype) {
-    case DType::float64: return launch_for<DType::float64>(job, context);
-    case DType::float32: return launch_for<DType::float32>(job, context);
-    case DType::float16: return launch_for<DType::float16>(job, context);
-    default: return launch_for<DType::bfloat16>(job, context);
+    case DType::float64: return launch_walks<Plain<DType::float64>>(job, context);
+    case DType::float32: return launch_walks<Plain<DType::float32>>(job, context);
+    case DType::float16: return launch_walks<Plain<DType::float16>>(job, context);
+    default: return launch_walks<Plain<DType::bfloat16>>(job, context);
   }
 }
 
