@@ -18,6 +18,7 @@ from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library,
 NAME = "mi"
 CHECKED = 24  # columns whose pairs are compared with the truth
 LIMIT = 1e-6  # nats
+MOST_BINS_AS_PLANES = 16
 CUDA = ("cpu", "cuda")
 
 
@@ -168,10 +169,16 @@ def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -
         job=call,
         device=device,
         parameters={"neurons": columns, "tokens": case.samples, "bins": case.bins, "zeros": case.zeros},
-        floor=None if provider.floor is None else Floor(provider.floor, amounts[provider.floor]),
+        floor=_floor(case, provider, amounts),
         unit="pair-samples",
         replaced=Floor("and_popcount", float(work * (case.bins - 1) ** 2)) if provider.ours else None,
     )
+
+
+def _floor(case: Case, provider: Provider, amounts: dict[str, float]) -> Floor | None:
+    # With more bins than that, ours may count bytes (csrc/mi/pair_costs.cpp): no additions of bits at all.
+    counts_bytes = provider.floor == "carry_save" and case.bins > MOST_BINS_AS_PLANES
+    return None if provider.floor is None or counts_bytes else Floor(provider.floor, amounts[provider.floor])
 
 
 def _additions(codes: Tensor, bins: int) -> float:
