@@ -7,5 +7,5 @@ import torch
 @pytest.fixture
 def cuda(device: torch.device) -> torch.device:
     if device.type != "cuda":
-        pytest.skip("of CUDA alone")
+        pytest.skip("there is no CPU half of this: it is about CUDA alone")
     return device

@@ -56,14 +56,21 @@ bool can_count(Counting way, std::int64_t bins) {
   return bins <= (way == Counting::atomics ? 256 : way == Counting::planes ? 32 : 16);
 }
 
-// One way of counting alone, where all of them would take too long.
-void compare_one(Counting counting, std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins) {
-  const std::vector<std::uint8_t> x = codes_of(n, samples, bins, 3), y = codes_of(m, samples, bins, 4);
+// Codes [n, samples] with codes [m, samples], or with themselves where m is 0.
+Pairs pairs_of(const std::vector<std::uint8_t>& x, std::int64_t n, const std::vector<std::uint8_t>& y, std::int64_t m,
+               std::int64_t samples, std::int64_t bins) {
   Pairs pairs;
   pairs.x = {x.data(), n, samples, samples, 1};
   pairs.symmetric = m == 0;
   if (m > 0) pairs.y = {y.data(), m, samples, samples, 1};
   pairs.bins = bins;
+  return pairs;
+}
+
+// One way of counting alone, where all of them would take too long.
+void compare_one(Counting counting, std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins) {
+  const std::vector<std::uint8_t> x = codes_of(n, samples, bins, 3), y = codes_of(m, samples, bins, 4);
+  const Pairs pairs = pairs_of(x, n, y, m, samples, bins);
   std::vector<double> expected(n * pairs.partners().rows), found(expected.size(), -1);
   mutual_information_cpu({pairs, {}, expected.data(), DType::float64}, serial_for);
   Device device(pairs, counting);
@@ -74,11 +81,7 @@ void compare_one(Counting counting, std::int64_t n, std::int64_t m, std::int64_t
 void compare(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t bins, const Estimator& estimator,
              bool reductions = false) {
   const std::vector<std::uint8_t> x = codes_of(n, samples, bins, 1), y = codes_of(m, samples, bins, 2);
-  Pairs pairs;
-  pairs.x = {x.data(), n, samples, samples, 1};
-  pairs.symmetric = m == 0;
-  if (m > 0) pairs.y = {y.data(), m, samples, samples, 1};
-  pairs.bins = bins;
+  const Pairs pairs = pairs_of(x, n, y, m, samples, bins);
   const std::int64_t partners = pairs.partners().rows;
   std::vector<std::int32_t> counts(n * partners * bins * bins), other_counts(counts.size(), -1);
   contingency_cpu({pairs, counts.data()}, serial_for);
