@@ -187,7 +187,7 @@ void packed(std::int64_t n, std::int64_t m, std::int64_t samples, std::int64_t b
     codes[y].resize(params.x.cols * samples);
     params.codes = codes[y].data();
     if (params.x.cols > 0) discretize_cpu(params, serial_for);
-    (y ? pairs.y : pairs.x) = {codes[y].data(), params.x.cols, samples, samples, 1};
+    (y ? pairs.y : pairs.x) = Codes{codes[y].data(), params.x.cols, samples, samples, 1};
   }
   const std::int64_t partners = pairs.partners().rows;
   std::vector<double> expected(n * partners), found(n * partners);

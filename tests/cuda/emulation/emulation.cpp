@@ -53,6 +53,7 @@ __attribute__((noinline)) void resume(Thread& thread) {
   if (thread.started) jump_to(thread.jump);
   thread.started = true;
   setcontext(&thread.context);
+  std::abort();  // never reached; without it the call may be a jump out of this frame, to which scheduler_jump leads
 }
 
 void trampoline() {
