@@ -89,7 +89,7 @@ def encode(tensor: Tensor, base: Tensor | None) -> Encoded:
     if encoding == BITMASK:
         parts[".bitmask"] = torch.from_numpy(np.packbits(differs, bitorder="little"))
     else:
-        parts[".columns"] = torch.from_numpy((np.flatnonzero(differs) % n).astype(np.uint16))
+        parts[".columns"] = torch.from_numpy(_columns(differs.reshape(rows, n)))
         if not uniform:
             parts[".counts"] = torch.from_numpy(counts.astype(np.int32))
     return Encoded(encoding, changed, parts)
@@ -132,6 +132,14 @@ def check_parts(encoding: str, parts: Mapping[str, Tensor], shape: torch.Size, d
         count = np.count_nonzero(places) if encoding == BITMASK else places.size
         if count != values.numel():
             raise ValueError(f"{values.numel()} values for {count} places")
+
+
+def _columns(differs: np.ndarray) -> np.ndarray:
+    """uint16 columns of the true entries of ``[rows, n]``, row after row; some rows at a time, for memory."""
+    n = differs.shape[1]
+    step = max(1, (1 << 22) // max(n, 1))
+    parts = [differs[start : start + step].reshape(-1) for start in range(0, len(differs), step)]
+    return np.concatenate([(np.flatnonzero(part) % n).astype(np.uint16) for part in parts])
 
 
 def _places(encoding: str, parts: Mapping[str, Tensor], shape: torch.Size) -> np.ndarray:

@@ -11,7 +11,7 @@ import yaml
 
 from pruning_ext.cli import main
 from pruning_ext.delta import load_delta
-from pruning_ext.delta_file import CONFIG_NAME, WEIGHTS_NAME
+from pruning_ext.delta.file import CONFIG_NAME, WEIGHTS_NAME
 from pruning_ext.pruners import KENConfig, Plan, prune
 from tests.tiny_models import assert_same_bits, make_pair, snapshot
 
@@ -216,13 +216,31 @@ def test_a_class_is_asked_for_when_the_configuration_names_none(tmp_path, capsys
     run(*command, "--model-class", "BertForSequenceClassification")
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "meta", "nowhere"])
+def test_a_device_that_cannot_be_used_is_refused_before_any_work(saved, capsys, monkeypatch, device):
+    _, _, finetuned, pretrained, out = saved
+    monkeypatch.setattr("pruning_ext.cli.ken.load_model", lambda *_, **__: pytest.fail("loaded a model"))
+    run("ken", finetuned, pretrained, "--k", 3, "--device", device, "-o", out / "delta", expect=2)
+    said = capsys.readouterr().err
+    assert said.startswith(f"pruning-ext: error: --device {device}: torch cannot use it here: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_rows_are_selected_on_a_gpu(saved):
+    _, _, finetuned, pretrained, out = saved
+    run("ken", finetuned, pretrained, "--k", 3, "-o", out / "cpu")
+    run("ken", finetuned, pretrained, "--k", 3, "--device", "cuda", "-o", out / "cuda")
+    assert (out / "cpu" / WEIGHTS_NAME).read_bytes() == (out / "cuda" / WEIGHTS_NAME).read_bytes()
+
+
 def test_unexpected_errors_are_named(saved, capsys, monkeypatch):
     _, _, finetuned, pretrained, out = saved
 
     def fail(*_, **__):
         raise RuntimeError("out of\nmemory")
 
-    monkeypatch.setattr("pruning_ext.cli.ken.prune", fail)
+    monkeypatch.setattr("pruning_ext.cli.ken.prune_to_delta", fail)
     run("ken", finetuned, pretrained, "--k", 3, "-o", out / "delta", expect=1)
     said = capsys.readouterr().err
     assert said == "pruning-ext: error: RuntimeError: out of memory (--debug shows where)\n"
@@ -234,7 +252,7 @@ def test_ctrl_c(saved, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pruning_ext.cli.ken.save_delta", interrupt)
+    monkeypatch.setattr("pruning_ext.cli.ken.prune_to_delta", interrupt)
     run("ken", finetuned, pretrained, "--k", 3, "-o", out / "delta", expect=130)
     assert capsys.readouterr().err == "pruning-ext: interrupted\n"
     assert not (out / "delta").exists()

@@ -156,6 +156,11 @@ def test_every_option_reaches_the_configuration(saved: Any, tmp_path: Path) -> N
         (("--ratio", 2, "--calibration", "texts.txt"), 2, "ratio must lie from 0 to 1"),
         (("--ratio", 0.5, "--width", 4, "--calibration", "texts.txt"), 2, "not allowed with"),
         (("--ratio", 0.01, "--calibration", "texts.txt"), 1, "rounds to 0 neurons"),
+        (
+            ("--ratio", 0.5, "--device", "nowhere", "--calibration", "texts.txt"),
+            2,
+            "--device nowhere: torch cannot",
+        ),
         (("--ratio", 0.5, "--calibration", "nowhere"), 1, "nowhere does not exist"),
         (("--ratio", 0.5, "--targets", "attention", "--calibration", "texts.txt"), 1, "matches no FFN block"),
     ],

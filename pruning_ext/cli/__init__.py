@@ -31,6 +31,9 @@ class MethodCommand(Protocol):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the models and the options that make the configuration."""
 
+    def add_run_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare what pruning takes and planning does not."""
+
     def run(self, args: argparse.Namespace) -> None:
         """Prune and write the result to ``args.output``."""
 
@@ -66,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     for method in METHODS:
         added = _add_command(commands, method.NAME, method.HELP, method.DESCRIPTION)
         method.add_arguments(added)
+        method.add_run_arguments(added)
         add_output_options(added)
         added.set_defaults(run=method.run)
     apply.add_arguments(_add_command(commands, "apply", apply.HELP, apply.DESCRIPTION))

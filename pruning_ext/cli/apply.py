@@ -11,8 +11,8 @@ import torch
 from pruning_ext.cli.common import add_output_options, check_output, say, show_progress
 from pruning_ext.cli.models import MissingWeightsError, check_model, companion_files, load_model
 from pruning_ext.delta import load_delta
-from pruning_ext.delta_base import listed, not_the_base
-from pruning_ext.delta_file import read_delta_config
+from pruning_ext.delta.base import listed, not_the_base
+from pruning_ext.delta.file import read_delta_config
 from pruning_ext.files import atomic_directory
 from pruning_ext.huggingface import quiet_transformers
 

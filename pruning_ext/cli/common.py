@@ -65,6 +65,25 @@ def add_config_options(parser: argparse.ArgumentParser, seed_help: str) -> argpa
     return group
 
 
+def add_device_option(parser: argparse.ArgumentParser, help: str) -> None:
+    """`--device`."""
+    group = parser.add_argument_group("device")
+    group.add_argument(
+        "--device", default="cpu", metavar="NAME", help=f"{help}: cpu (default), cuda, cuda:1 ..."
+    )
+
+
+def check_device(args: argparse.Namespace) -> None:
+    """Refuse a device that is not here before the work, not after loading a model."""
+    import torch
+
+    try:
+        torch.empty(1, device=args.device).cpu()
+    except Exception as error:  # torch has a kind of its own for each way in which a device can be missing
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--device {args.device}: torch cannot use it here: {reason}") from error
+
+
 def config_from_args(
     args: argparse.Namespace,
     config_type: type[Config],

@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pruning_ext.cli.common import add_config_options, check_output, config_from_args, say, show_progress
+from pruning_ext.cli.common import (
+    add_config_options,
+    add_device_option,
+    check_device,
+    check_output,
+    config_from_args,
+    say,
+    show_progress,
+)
 from pruning_ext.cli.models import changed_companions, check_model, load_model
-from pruning_ext.delta import save_delta
-from pruning_ext.delta_file import WEIGHTS_NAME
-from pruning_ext.pruners import KENConfig, Plan, plan, prune
+from pruning_ext.delta import prune_to_delta
+from pruning_ext.pruners import KENConfig, Plan, plan
 from pruning_ext.pruners.rows import CRITERIA
 from pruning_ext.sizes import size_text
 
@@ -19,7 +26,8 @@ DESCRIPTION = """\
 KEN keeps k entries in each row of every weight matrix of a fine-tuned model
 and resets the others to the values of the pretrained model it came from
 (Mastromattei & Zanzotto 2024). Biases, norms and new heads stay as fine-tuned.
-What is written is a delta: the kept entries and where they go.
+What is written is a delta: the kept entries and where they go. Both models are
+read from their files tensor by tensor; they may be larger than the memory.
 
 examples:
   half of every row, chosen by KEN:
@@ -57,26 +65,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loading.add_argument("--pretrained-class", metavar="NAME", help="transformers class of PRETRAINED")
 
 
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--device`: a plan selects nothing."""
+    add_device_option(parser, "where rows are selected, some at a time; the models stay on the CPU")
+
+
 def run(args: argparse.Namespace) -> None:
     """Prune, write the delta to ``args.output``, and say what it cost."""
     config = _config(args)
     check_output(args)
+    check_device(args)
     model, pretrained = _load(args)
-    result = prune(model, config, pretrained=pretrained, inplace=True, show_progress=show_progress(args))
-    files = changed_companions(args.finetuned, args.pretrained)
-    written = save_delta(
-        result.model,
-        pretrained,
+    result = prune_to_delta(
+        model,
+        config,
         args.output,
+        pretrained=pretrained,
+        device=args.device,
         overwrite=args.overwrite,
-        files=files,
+        files=changed_companions(args.finetuned, args.pretrained),
         show_progress=show_progress(args),
     )
-    report = result.report
-    size = (written / WEIGHTS_NAME).stat().st_size
-    dense = result.plan.model.bytes
+    report, written, dense = result.report, result.directory, result.plan.model.bytes
     say(args, f"kept {report['kept']:,} of {report['entries']:,} entries in {report['seconds']:.1f} s")
-    say(args, f"{written}: {size_text(size)}, {size / dense:.1%} of the model's {size_text(dense)}")
+    say(
+        args,
+        f"{written}: {size_text(result.bytes)}, {result.bytes / dense:.1%} of the model's {size_text(dense)}",
+    )
     say(args, f"restore it with: pruning-ext apply {args.pretrained} {written} -o DIR")
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from pruning_ext.cli.common import (
     UsageError,
     add_config_options,
+    add_device_option,
+    check_device,
     check_output,
     config_from_args,
     say,
@@ -117,6 +119,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     loading = parser.add_argument_group("loading")
     loading.add_argument("--model-class", metavar="NAME", help="transformers class of MODEL")
     parser.add_argument("--plan", type=Path, metavar="FILE", help="follow a plan made earlier for this model")
+    add_device_option(parser, "where the model runs and neurons are scored")
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--pad-to-uniform`: a plan writes no model."""
     parser.add_argument(
         "--pad-to-uniform",
         action="store_true",
@@ -203,9 +210,10 @@ def _load(args: argparse.Namespace) -> tuple[Any, Any]:
     from transformers import AutoTokenizer
 
     check_model(args.model)
+    check_device(args)
     model = load_model(
         args.model, model_class=args.model_class, option="--model-class", progress=show_progress(args)
-    )
+    ).to(args.device)
     return model, AutoTokenizer.from_pretrained(args.model)
 
 

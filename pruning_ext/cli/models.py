@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pruning_ext.cli.common import UsageError
-from pruning_ext.delta_file import CONFIG_NAME
+from pruning_ext.delta.file import CONFIG_NAME
 from pruning_ext.huggingface import find_model_class, quiet_transformers
 
 HUB_SECONDS = 10

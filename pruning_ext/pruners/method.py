@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,14 @@ from pruning_ext.pruners.plan import ModelSummary, Plan
 
 class PruningWarning(UserWarning):
     """What was asked for is done, and is probably not what was meant."""
+
+
+def warn(doubt: str) -> None:
+    """Issue a :class:`PruningWarning` that points at the line which called this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "pruning_ext":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(doubt, PruningWarning, stacklevel=level)
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,33 @@ def plan(
     )
 
 
+def plan_for(
+    model: nn.Module,
+    config: PruneConfig | Plan,
+    *,
+    pretrained: nn.Module | None = None,
+    calibration: Any = None,
+    show_progress: bool = False,
+) -> Plan:
+    """The plan that :func:`plan` makes, or ``config`` itself where it is a plan of this model.
+
+    Raises:
+        ValueError: a plan that was made for a model with other tensor names, shapes or dtypes.
+    """
+    if not isinstance(config, Plan):
+        return plan(
+            model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
+        )
+    _check_models(model, pretrained)
+    _method_of(config.config)
+    if ModelSummary.of(model).signature != config.model.signature:
+        raise ValueError(
+            f"the plan was made for {config.model.architecture} {config.model.name or '(unnamed)'}, whose "
+            f"tensor names, shapes and dtypes are not those of this {type(model).__name__}"
+        )
+    return config
+
+
 def prune(
     model: nn.Module,
     config: PruneConfig | Plan,
@@ -118,22 +155,11 @@ def prune(
     Warns:
         PruningWarning: for KEN, no weight differs; for MI, too few tokens for what is estimated.
     """
-    _check_models(model, pretrained)
-    if isinstance(config, Plan):
-        made = config
-        method = _method_of(made.config)
-        if ModelSummary.of(model).signature != made.model.signature:
-            raise ValueError(
-                f"the plan was made for {made.model.architecture} {made.model.name or '(unnamed)'}, whose "
-                f"tensor names, shapes and dtypes are not those of this {type(model).__name__}"
-            )
-    else:
-        method = _method_of(config)
-        made = method.plan(
-            model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
-        )
+    made = plan_for(
+        model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
+    )
     result = model if inplace else copy.deepcopy(model)
-    report = method.apply(
+    report = _method_of(made.config).apply(
         result, made, pretrained=pretrained, calibration=calibration, show_progress=show_progress
     )
     result.pruning_config = made.config  # type: ignore[assignment]

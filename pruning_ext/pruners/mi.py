@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +22,7 @@ from pruning_ext.pruners.calibration import Batch, read_batches
 from pruning_ext.pruners.compensation import Refit, refit_down_projection
 from pruning_ext.pruners.doubts import too_few_tokens
 from pruning_ext.pruners.ffn import FFNBlock, find_blocks, narrow, record_widths
-from pruning_ext.pruners.method import Method, PruningWarning, register_method
+from pruning_ext.pruners.method import Method, register_method, warn
 from pruning_ext.pruners.mi_config import MIConfig
 from pruning_ext.pruners.mi_layers import describe_layer, kept_of, new_down_projection, replacement
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
@@ -102,7 +101,7 @@ def make_plan(
         )
     kept = max(block.width - len(rankings[i].order) for i, block in enumerate(blocks))
     for doubt in too_few_tokens(config, passes.tokens, passes.sampled, kept) if batches else ():
-        warnings.warn(doubt, PruningWarning, stacklevel=3)
+        warn(doubt)
     return Plan(config, ModelSummary.of(model), tuple(layers), tensors)
 
 

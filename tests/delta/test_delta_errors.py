@@ -13,7 +13,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from pruning_ext.delta import load_delta, save_delta
-from pruning_ext.delta_file import CONFIG_NAME, WEIGHTS_NAME, checksum
+from pruning_ext.delta.file import CONFIG_NAME, WEIGHTS_NAME, checksum
 from pruning_ext.pruners import KENConfig, prune
 from tests.tiny_models import assert_same_bits, make_pair, snapshot
 
@@ -121,7 +121,7 @@ def test_files_that_contradict_each_other_are_refused(written):
     def store(tensors, entry):
         save_file(tensors, directory / WEIGHTS_NAME)
         digest = hashlib.sha256((directory / WEIGHTS_NAME).read_bytes()).hexdigest()
-        changed = {**document, "weights_sha256": digest}
+        changed = {**document, "files": {WEIGHTS_NAME: digest}}
         changed["tensors"] = {**document["tensors"], name: document["tensors"][name] | entry}
         rewrite(directory, changed)
 
@@ -179,7 +179,7 @@ def test_a_failure_half_way_leaves_the_old_directory(written, monkeypatch, step)
             raise OSError("disk full")
         rename(source, *target)
 
-    monkeypatch.setattr("pruning_ext.delta.write_card" if step == "write" else "os.rename", failing)
+    monkeypatch.setattr("pruning_ext.delta.saving.write_card" if step == "write" else "os.rename", failing)
     with pytest.raises(OSError, match="disk full"):
         save_delta(model, base, directory, overwrite=True)
     assert {file.name: file.read_bytes() for file in directory.iterdir()} == first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pruning_ext.delta_file import CONFIG_NAME, WEIGHTS_NAME
+from pruning_ext.delta.file import CONFIG_NAME
 from pruning_ext.sizes import size_text
 
 _CARD = """\
@@ -23,7 +23,7 @@ This directory holds what a {architecture} has beyond its base model, {base}:
 
 | | size |
 |---|---|
-| `{weights}` | {delta_size} |
+| {weights} | {delta_size} |
 | the parameters of the dense model ({dtype}) | {dense_size} |
 
 {how}
@@ -44,7 +44,7 @@ differs in any of them is refused. Written by pruning_ext {version}.
 """
 
 
-def write_card(directory: Path, document: dict[str, Any], dense_bytes: int) -> None:
+def write_card(directory: Path, document: dict[str, Any], delta_bytes: int, dense_bytes: int) -> None:
     """Write ``README.md`` into ``directory`` from the content of ``delta_config.json``."""
     tensors = document["tensors"].values()
     name = document["base_model_name_or_path"]
@@ -66,15 +66,19 @@ def write_card(directory: Path, document: dict[str, Any], dense_bytes: int) -> N
         entries=sum(_product(entry["shape"]) for entry in tensors),
         differing=sum(1 for entry in tensors if entry["changed"]),
         tensors=len(tensors),
-        weights=WEIGHTS_NAME,
+        weights=_weights(list(document["files"])),
         config=CONFIG_NAME,
-        delta_size=size_text((directory / WEIGHTS_NAME).stat().st_size),
+        delta_size=size_text(delta_bytes),
         dense_size=size_text(dense_bytes),
         dtype=document["dtype"],
         how=f"Pruned with {how}.\n" if how else "",
         version=document["library_version"],
     )
     (directory / "README.md").write_text(card, encoding="utf-8")
+
+
+def _weights(names: list[str]) -> str:
+    return f"`{names[0]}`" + (f" to `{names[-1]}`" if len(names) > 1 else "")
 
 
 def _product(shape: list[int]) -> int:

@@ -9,7 +9,7 @@ import transformers
 from safetensors.torch import load_file
 
 from pruning_ext.delta import load_delta, save_delta
-from pruning_ext.delta_file import CONFIG_NAME, WEIGHTS_NAME
+from pruning_ext.delta.file import CONFIG_NAME, WEIGHTS_NAME
 from pruning_ext.encoding import row_shape
 from pruning_ext.pruners import KENConfig, prune
 from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, make_pair, snapshot

@@ -1,7 +1,8 @@
-"""Reading a delta directory: nothing of it is used before all of it has been checked."""
+"""The files of a delta directory: how they are written, and how read, which is not before all are checked."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -42,6 +44,50 @@ class DeltaTensor:
     base_sha256: str | None
 
 
+class ShardWriter:
+    """Tensors into as few safetensors files as a limit allows; holds no more than one file's in memory.
+
+    Attributes:
+        bytes: what has been written.
+    """
+
+    def __init__(self, directory: Path, max_shard_size: int) -> None:
+        if max_shard_size < 1:
+            raise ValueError(f"max_shard_size is {max_shard_size}, expected a positive number of bytes")
+        self.bytes = 0
+        self._directory, self._limit = directory, max_shard_size
+        self._waiting: dict[str, Tensor] = {}
+        self._paths: list[Path] = []
+
+    def add(self, tensors: dict[str, Tensor]) -> None:
+        """Take the parts of one tensor; they stay together, even where they alone exceed the limit."""
+        size = sum(tensor.nbytes for tensor in tensors.values())
+        if self._waiting and size + sum(tensor.nbytes for tensor in self._waiting.values()) > self._limit:
+            self._flush()
+        self._waiting |= tensors
+
+    def close(self) -> dict[str, str]:
+        """Write the rest, give the files their names, and return the sha256 of each by name."""
+        if self._waiting or not self._paths:
+            self._flush()
+        if len(self._paths) == 1:
+            names = [WEIGHTS_NAME]
+        else:
+            stem, count = Path(WEIGHTS_NAME).stem, len(self._paths)
+            names = [f"{stem}-{i:05}-of-{count:05}.safetensors" for i in range(1, count + 1)]
+        self._paths = [
+            path.rename(path.with_name(name)) for path, name in zip(self._paths, names, strict=True)
+        ]
+        return {path.name: file_sha256(path) for path in self._paths}
+
+    def _flush(self) -> None:
+        path = self._directory / f"{len(self._paths)}.tmp"
+        safetensors.torch.save_file(self._waiting, path, metadata={"format": "pt"})
+        self.bytes += path.stat().st_size
+        self._paths.append(path)
+        self._waiting = {}
+
+
 class DeltaFile:
     """An open delta directory whose files agree with each other; use it in a ``with`` block.
 
@@ -54,24 +100,37 @@ class DeltaFile:
         self.directory = Path(directory)
         self.document = read_delta_config(self.directory)
         self.tensors = {name: _tensor(name, entry) for name, entry in self.document["tensors"].items()}
-        path = self.directory / WEIGHTS_NAME
+        with contextlib.ExitStack() as opened:
+            self._home = {
+                part: file
+                for name, digest in self.document["files"].items()
+                for file in [opened.enter_context(self._open(name, digest))]
+                for part in file.keys()  # noqa: SIM118 (safe_open is no mapping)
+            }
+            self._opened = opened.pop_all()
+
+    def _open(self, name: str, digest: str) -> Any:
+        path = self.directory / name
+        if path.parent != self.directory:
+            raise ValueError(
+                f"{self.directory / CONFIG_NAME} names a file {name!r} that does not lie beside it"
+            )
         if not path.is_file():
-            raise FileNotFoundError(f"{self.directory} has no {WEIGHTS_NAME}")
-        if file_sha256(path) != self.document["weights_sha256"]:
+            raise FileNotFoundError(f"{self.directory} has no {name}")
+        if file_sha256(path) != digest:
             raise ValueError(f"{path} is truncated or altered: its sha256 is not the one in {CONFIG_NAME}")
         try:
-            self._file = safetensors.safe_open(path, framework="pt")
+            return safetensors.safe_open(path, framework="pt")
         except safetensors.SafetensorError as error:
             raise ValueError(f"{path} is not a safetensors file: {error}") from error
 
     def __enter__(self) -> DeltaFile:
-        self._file.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.__exit__(kind, error, trace)
+        self._opened.__exit__(kind, error, trace)
 
     @property
     def prefixes(self) -> list[str]:
@@ -80,7 +139,10 @@ class DeltaFile:
 
     def parts(self, name: str) -> dict[str, Tensor]:
         """What is stored for one tensor, by suffix."""
-        return {suffix: self._file.get_tensor(name + suffix) for suffix in self.tensors[name].parts}
+        stored = {suffix: name + suffix for suffix in self.tensors[name].parts}
+        if missing := sorted(set(stored.values()).difference(self._home)):
+            raise ValueError(f"there is no {missing[0]}")
+        return {suffix: self._home[part].get_tensor(part) for suffix, part in stored.items()}
 
     def check(self, name: str) -> None:
         """Raise ``ValueError`` unless the stored parts make a tensor of the promised shape and dtype."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruning_ext.delta_file import DeltaFile
+from pruning_ext.delta.file import DeltaFile
 from pruning_ext.progress import progress
 from pruning_ext.pruners.pairing import base_prefixes, find_counterpart
 

@@ -1,0 +1,182 @@
+"""Writing a delta: of a model that is there, or of one that KEN prunes on the way, tensor by tensor."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pruning_ext import __version__
+from pruning_ext.delta.base import tensor_sha256
+from pruning_ext.delta.card import write_card
+from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, ShardWriter, checksum
+from pruning_ext.encoding import WHOLE, Encoded, encode
+from pruning_ext.files import atomic_directory, write_json
+from pruning_ext.huggingface import describe_model
+from pruning_ext.progress import progress
+from pruning_ext.pruners.config import PruneConfig
+from pruning_ext.pruners.ken_config import KENConfig
+from pruning_ext.pruners.ken_reset import Resetting
+from pruning_ext.pruners.method import plan_for
+from pruning_ext.pruners.pairing import Pair, pair_tensors
+from pruning_ext.pruners.plan import Plan
+
+MAX_SHARD_SIZE = 2 * 10**9
+"""Bytes of a file, and about what is held in memory of a delta while it is written."""
+
+
+@dataclass(frozen=True)
+class DeltaResult:
+    """What :func:`prune_to_delta` wrote: where, how many bytes of tensors, the plan, a JSON-ready report."""
+
+    directory: Path
+    bytes: int
+    plan: Plan
+    report: dict[str, Any]
+
+
+def save_delta(
+    model: nn.Module,
+    base: nn.Module,
+    directory: str | Path,
+    *,
+    config: PruneConfig | None = None,
+    overwrite: bool = False,
+    files: Iterable[Path] = (),
+    max_shard_size: int = MAX_SHARD_SIZE,
+    show_progress: bool = False,
+) -> Path:
+    """Write what ``model`` has and ``base`` has not, so that :func:`load_delta` restores it bit for bit.
+
+    Works on any pair of models that belong together, pruned or not. Each tensor takes the smallest of:
+    nothing (it equals the base), a bitmask and values, uint16 columns and values, or the whole tensor; tied
+    tensors are written once.
+
+    Args:
+        model: the pruned model.
+        base: the model it builds on, of the same class or its backbone, in the same dtype.
+        directory: created in one step; nothing is left of it if writing fails.
+        config: how the model was pruned, for the record; by default what :func:`pruning_ext.prune` left on
+            it.
+        overwrite: replace ``directory`` if it exists and is not empty.
+        files: further files to copy into it, such as a tokenizer.
+        max_shard_size: bytes beyond which another file is begun.
+        show_progress: draw a progress bar on stderr.
+
+    Returns:
+        ``directory`` as a path.
+
+    Raises:
+        ValueError: models that do not belong together, differ in dtype or device, or lie on the meta device.
+        FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false.
+    """
+    config = config or getattr(model, "pruning_config", None)
+    with atomic_directory(directory, overwrite=overwrite) as temporary:
+        pairs = pair_tensors(model, base, "base")
+        shards = ShardWriter(temporary, max_shard_size)
+        tensors = {pair.name: _write_pair(shards, pair) for pair in progress(pairs, "write", show_progress)}
+        _finish(temporary, shards, tensors, model, base, config, files)
+    return Path(directory)
+
+
+def prune_to_delta(
+    model: nn.Module,
+    config: KENConfig | Plan,
+    directory: str | Path,
+    *,
+    pretrained: nn.Module,
+    device: torch.device | str | None = None,
+    overwrite: bool = False,
+    files: Iterable[Path] = (),
+    max_shard_size: int = MAX_SHARD_SIZE,
+    show_progress: bool = False,
+) -> DeltaResult:
+    """Prune by KEN and write the delta in one go, without ever holding the pruned model.
+
+    The directory is the one that :func:`pruning_ext.prune` and :func:`save_delta` make. Neither model is
+    altered. Beside them memory is needed for one tensor at a time and one file of the delta; where both were
+    loaded by ``from_pretrained`` from safetensors onto the CPU, in the dtype they are stored in, they are
+    mapped from their files, and may be larger than the memory there is.
+
+    Args:
+        model: the fine-tuned model.
+        config: what to keep, or a :class:`Plan` of this model.
+        directory: created in one step; nothing is left of it if pruning or writing fails.
+        pretrained: the model that ``model`` was fine-tuned from.
+        device: where rows are scored, some at a time; by default where they are. The models stay there.
+        overwrite: replace ``directory`` if it exists and is not empty.
+        files: further files to copy into it, such as a tokenizer.
+        max_shard_size: bytes beyond which another file is begun.
+        show_progress: draw a progress bar on stderr.
+
+    Raises:
+        TypeError: a configuration of another method.
+        ValueError: as :func:`pruning_ext.prune` and :func:`save_delta`.
+        FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false.
+    """
+    kind = type(config.config if isinstance(config, Plan) else config)
+    if kind is not KENConfig:
+        raise TypeError(f"config is a {kind.__name__}, expected a KENConfig: only KEN keeps a model's shape")
+    with atomic_directory(directory, overwrite=overwrite) as temporary:
+        made = plan_for(model, config, pretrained=pretrained, show_progress=show_progress)
+        resetting = Resetting(model, made, pretrained, device=device)
+        shards = ShardWriter(temporary, max_shard_size)
+        tensors = {
+            pair.name: _write_pair(shards, resetting.pruned(pair))
+            for pair in progress(resetting.pairs, resetting.config.criterion, show_progress)
+        }
+        _finish(temporary, shards, tensors, model, pretrained, made.config, files)
+    return DeltaResult(Path(directory), shards.bytes, made, resetting.report())
+
+
+def _write_pair(shards: ShardWriter, pair: Pair) -> dict[str, Any]:
+    """Write what ``pair`` needs and return its entry of the configuration."""
+    encoded = encode(pair.tensor, pair.base)
+    shards.add({pair.name + suffix: part for suffix, part in encoded.parts.items()})
+    return _entry(pair, encoded)
+
+
+def _entry(pair: Pair, encoded: Encoded) -> dict[str, Any]:
+    needs_base = pair.base is not None and encoded.encoding != WHOLE
+    return {
+        "shape": list(pair.tensor.shape),
+        "dtype": str(pair.tensor.dtype).removeprefix("torch."),
+        "encoding": encoded.encoding,
+        "changed": encoded.changed,
+        "parts": sorted(encoded.parts),
+        "tied": list(pair.tied),
+        "base": pair.base_name if needs_base else None,
+        "base_sha256": tensor_sha256(pair.base) if needs_base and pair.base is not None else None,
+    }
+
+
+def _finish(
+    directory: Path,
+    shards: ShardWriter,
+    tensors: dict[str, dict[str, Any]],
+    model: nn.Module,
+    base: nn.Module,
+    config: PruneConfig | None,
+    files: Iterable[Path],
+) -> None:
+    """What stands beside the tensors: the configuration, the card, further files."""
+    document = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "library_version": __version__,
+        "method": config.method if config else None,
+        "config": config.to_dict() if config else None,
+        **describe_model(model, base),
+        "files": shards.close(),
+        "tensors": tensors,
+    }
+    document["checksum"] = checksum(document)
+    write_json(directory / CONFIG_NAME, document)
+    write_card(directory, document, shards.bytes, sum(p.nbytes for p in model.parameters()))
+    for file in files:
+        shutil.copyfile(file, directory / file.name)
