@@ -10,6 +10,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertModel
 
-from pruning_ext import KENConfig, ken_mask, prune
+from pruning_ext import KENConfig, ken_mask, load_delta, prune, prune_to_delta
 from pruning_ext.bench.harness import WrongResult
-from pruning_ext.bench.memory import memory_status
+from pruning_ext.bench.memory import memory_status, peak_own_memory
+
+WAYS = ("inplace", "copy", "files")
+"""The tuned model itself; a copy of it; both models mapped from files, the result written as a delta."""
 
 SMALL = {
     "hidden_size": 64,
@@ -30,8 +34,8 @@ SMALL = {
 }
 
 
-def run(*, density: float, criterion: str, threads: int, inplace: bool, smoke: bool) -> dict[str, Any]:
-    """Prune once and check; memory is the resident set over what the process had before the models."""
+def run(*, way: str, density: float, criterion: str, threads: int, smoke: bool) -> dict[str, Any]:
+    """Prune once in one of :data:`WAYS`, check the result, and say what it took."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     ken_mask(torch.randn(64, 64), 32)  # loads the library and starts the threads
@@ -41,39 +45,63 @@ def run(*, density: float, criterion: str, threads: int, inplace: bool, smoke: b
     with torch.no_grad():
         for new, old in zip(tuned.parameters(), base.parameters(), strict=True):
             new.copy_(old).add_(torch.randn_like(old), alpha=0.002)
-    weight = tuned.encoder.layer[0].output.dense.weight.detach().clone()
-    models = 2 * sum(parameter.nbytes for parameter in base.parameters())
-    Path("/proc/self/clear_refs").write_text("5")
-    resident = memory_status("VmRSS")
-
-    started = time.perf_counter()
-    result = prune(tuned, KENConfig(density=density, criterion=criterion), pretrained=base, inplace=inplace)
-    seconds = time.perf_counter() - started
-    peak = memory_status("VmHWM")
-
-    if criterion == "ken":
-        mask = ken_mask(weight, round(density * weight.shape[1]))
-        expected = torch.where(mask, weight, base.encoder.layer[0].output.dense.weight)
-        if not torch.equal(result.model.encoder.layer[0].output.dense.weight, expected):
-            raise WrongResult("the pruned model does not hold what ken_mask keeps")
-    return {
+    weight, reset = (model.encoder.layer[0].output.dense.weight.detach().clone() for model in (tuned, base))
+    found: dict[str, Any] = {
+        "way": way,
         "density": density,
         "criterion": criterion,
         "threads": threads,
-        "inplace": inplace,
         "parameters": sum(parameter.numel() for parameter in base.parameters()),
-        "seconds": seconds,
-        "models_bytes": models,
-        "resident_with_models_bytes": resident - empty,
-        "peak_bytes": peak - empty,
-        "peak_over_models": (peak - empty) / models,
+        "models_bytes": 2 * sum(parameter.nbytes for parameter in base.parameters()),
     }
+    config = KENConfig(density=density, criterion=criterion)
+    if way == "files":
+        left = _from_files(found, tuned, base, config)
+    else:
+        left = _in_memory(found, tuned, base, config, empty)
+    if criterion == "ken":
+        expected = torch.where(ken_mask(weight, round(density * weight.shape[1])), weight, reset)
+        if not torch.equal(left.encoder.layer[0].output.dense.weight, expected):
+            raise WrongResult("the pruned model does not hold what ken_mask keeps")
+    return found
 
 
-def run_apart(*, threads: int, inplace: bool, smoke: bool) -> dict[str, Any]:
+def _in_memory(found: dict[str, Any], tuned: Any, base: Any, config: KENConfig, empty: int) -> Any:
+    """Memory is the resident set over what the process had before the models."""
+    Path("/proc/self/clear_refs").write_text("5")
+    resident = memory_status("VmRSS")
+    started = time.perf_counter()
+    result = prune(tuned, config, pretrained=base, inplace=found["way"] == "inplace")
+    found["seconds"] = time.perf_counter() - started
+    peak = memory_status("VmHWM") - empty
+    found |= {"resident_with_models_bytes": resident - empty, "peak_bytes": peak}
+    found["peak_over_models"] = peak / found["models_bytes"]
+    return result.model
+
+
+def _from_files(found: dict[str, Any], tuned: Any, base: Any, config: KENConfig) -> Any:
+    """Memory is the process's own, without the models' pages, which are mapped from their files."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        tuned.save_pretrained(folder / "tuned")
+        base.save_pretrained(folder / "base")
+        size = max(
+            len(file.read_bytes()) for file in folder.glob("*/*.safetensors")
+        )  # so that all are cached
+        tuned, base = (BertModel.from_pretrained(folder / each) for each in ("tuned", "base"))
+        started = time.perf_counter()
+        peak = peak_own_memory(
+            lambda: prune_to_delta(tuned, config, folder / "delta", pretrained=base, max_shard_size=size // 8)
+        )
+        found |= {"seconds": time.perf_counter() - started, "peak_bytes": peak}
+        found["peak_over_models"] = peak / found["models_bytes"]
+        return load_delta(base, folder / "delta")
+
+
+def run_apart(*, way: str, threads: int, smoke: bool) -> dict[str, Any]:
     """:func:`run` in a fresh process, so that nothing allocated earlier hides its peak."""
-    flags = [*(["--inplace"] if inplace else []), *(["--smoke"] if smoke else [])]
-    command = [sys.executable, "-m", "benchmarks.model_ken", "--threads", str(threads), *flags]
+    flags = ["--way", way, "--threads", str(threads), *(["--smoke"] if smoke else [])]
+    command = [sys.executable, "-m", "benchmarks.model_ken", *flags]
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     if done.returncode:
@@ -86,7 +114,9 @@ def main() -> None:
     parser.add_argument("--density", type=float, default=0.5)
     parser.add_argument("--criterion", default="ken")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--inplace", action="store_true", help="prune the tuned model itself, not a copy")
+    parser.add_argument(
+        "--way", choices=WAYS, default="copy", help="the tuned model itself, a copy, or files"
+    )
     parser.add_argument("--smoke", action="store_true", help="a tiny model, to see that it runs")
     print(json.dumps(run(**vars(parser.parse_args()))))
 

@@ -36,13 +36,17 @@ set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/kde/kde_kernels.
   csrc/mi/byte_kernels.cpp)
 set(PRUNING_EXT_ISAS baseline)
 set(PRUNING_EXT_FLAGS_baseline "")
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+# The compiler is asked: on macOS CMAKE_SYSTEM_PROCESSOR is the host's, whatever it builds for, and cross builds may lack it.
+include(CheckCXXSourceCompiles)
+check_cxx_source_compiles("#ifndef __x86_64__\n#error\n#endif\nint main() {}" PRUNING_EXT_TARGET_X86_64)
+if(PRUNING_EXT_TARGET_X86_64)
   list(APPEND PRUNING_EXT_ISAS avx2 avx512)
   set(PRUNING_EXT_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt -mpopcnt)
   set(PRUNING_EXT_FLAGS_avx512 ${PRUNING_EXT_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vbmi
     -mavx512bitalg -mavx512vpopcntdq -mprefer-vector-width=512)
   target_compile_definitions(pruning_ext_core PUBLIC PRUNING_EXT_HAVE_X86_ISAS)
 endif()
+message(STATUS "Instruction sets of the kernels: ${PRUNING_EXT_ISAS}")
 foreach(isa IN LISTS PRUNING_EXT_ISAS)
   add_library(pruning_ext_kernels_${isa} OBJECT ${PRUNING_EXT_KERNEL_FILES})
   target_include_directories(pruning_ext_kernels_${isa} PRIVATE csrc)

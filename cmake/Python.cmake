@@ -38,7 +38,9 @@ if(TARGET _C_cuda)
 endif()
 foreach(target IN LISTS python_targets)
   set_target_properties(${target} PROPERTIES PREFIX "" SKIP_BUILD_RPATH ON INSTALL_RPATH "")
-  target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL)
+  if(NOT APPLE)  # whose linker has no such option; there the archives' symbols are as hidden as they were compiled
+    target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL)
+  endif()
   pruning_ext_own(${target})
 endforeach()
 

@@ -55,8 +55,11 @@ PRUNING_EXT_INLINE std::uint64_t mask_of(const Lanes& truths) {
 #elif defined(__SSE2__)
   return static_cast<std::uint32_t>(_mm_movemask_epi8((__m128i)truths));
 #else
+  // Lane i of a word keeps its bit i; the product's highest byte is their sum, which carries nothing.
+  typedef std::uint64_t Words __attribute__((vector_size(kBytes)));
+  const Words kept = (Words)truths & 0x8040201008040201;
   std::uint64_t mask = 0;
-  for (int i = 0; i < kBytes; ++i) mask |= std::uint64_t{truths[i] != 0} << i;
+  for (int w = 0; w < kBytes / 8; ++w) mask |= (kept[w] * 0x0101010101010101 >> 56) << (8 * w);
   return mask;
 #endif
 }

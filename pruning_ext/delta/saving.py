@@ -26,7 +26,7 @@ from pruning_ext.pruners.method import plan_for
 from pruning_ext.pruners.pairing import Pair, pair_tensors
 from pruning_ext.pruners.plan import Plan
 
-MAX_SHARD_SIZE = 2 * 10**9
+MAX_SHARD_SIZE = 10**9
 """Bytes of a file, and about what is held in memory of a delta while it is written."""
 
 
