@@ -56,6 +56,6 @@ def peak_own_memory(call: Callable[[], Any], interval: float = 0.002) -> int:
 
 
 def memory_status(key: str) -> int:
-    """Bytes of this process: ``VmRSS`` (resident), ``VmHWM`` (its peak), ``RssAnon`` (mapped from no file)."""
+    """Bytes of this process: ``VmRSS`` (resident), ``VmHWM`` (its peak), ``RssAnon`` (not from a file)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key + ":"))
