@@ -10,19 +10,25 @@ Four encodings, and the smallest is taken (``n`` = row length, ``c`` = entries t
 - ``whole``: all values, where that is smaller, or where there is nothing to differ from.
 
 Entries are compared as bit patterns, so NaN payloads and -0.0 survive; an entry that equals its counterpart
-needs no place, whether it was kept or reset.
+needs no place, whether it was kept or reset. Rows are worked on some at a time, which stay in the cache, and
+on several threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pruning_ext.parallel import in_threads
+
 BITMASK, COLUMNS, WHOLE, SAME = "bitmask", "columns", "whole", "same"
+_CHUNK = 1 << 20  # entries
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -61,7 +67,7 @@ def count_changed(tensor: Tensor, base: Tensor) -> np.ndarray:
     if tensor.device.type != "cpu":  # count where the values are
         differs = (_integers(tensor) != _integers(base)).reshape(rows, n)
         return np.asarray(differs.sum(1).cpu().numpy())
-    return _count_rows(_bits(tensor) != _bits(base), rows, n)
+    return _count_rows(_bits(tensor), _bits(base), rows, n)
 
 
 def is_uniform(counts: np.ndarray) -> bool:
@@ -74,9 +80,8 @@ def encode(tensor: Tensor, base: Tensor | None) -> Encoded:
     if base is None:
         return Encoded(WHOLE, tensor.numel(), {"": tensor.detach().cpu().contiguous()})
     bits, base_bits = _bits(tensor), _bits(base)
-    differs = bits != base_bits
     rows, n = row_shape(tensor.shape)
-    counts = _count_rows(differs, rows, n)
+    counts = _count_rows(bits, base_bits, rows, n)
     changed = int(counts.sum())
     uniform = is_uniform(counts)
     sizes = encoded_bytes(tensor.shape, tensor.element_size(), changed, uniform)
@@ -85,11 +90,27 @@ def encode(tensor: Tensor, base: Tensor | None) -> Encoded:
         return Encoded(SAME, 0, {})
     if encoding == WHOLE:
         return Encoded(WHOLE, changed, {"": tensor.detach().cpu().contiguous()})
-    parts = {".values": torch.from_numpy(bits[differs]).view(tensor.dtype)}
+    values = np.empty(changed, bits.dtype)
+    packed = np.empty(-(-rows * n // 8), np.uint8)
+    columns = np.empty(changed, np.uint16)
+    first = np.concatenate([[0], counts.cumsum()])  # of each row among the values
+
+    def write(part: slice) -> None:
+        entries, places = slice(part.start * n, part.stop * n), slice(first[part.start], first[part.stop])
+        differs = bits[entries] != base_bits[entries]
+        found = np.flatnonzero(differs)  # without a branch for each entry, which indexing by bools has
+        bits[entries].take(found, out=values[places], mode="clip")
+        if encoding == BITMASK:
+            packed[entries.start // 8 : -(-entries.stop // 8)] = np.packbits(differs, bitorder="little")
+        else:
+            columns[places] = found % n
+
+    list(in_threads(write, _row_parts(rows, n)))
+    parts = {".values": torch.from_numpy(values).view(tensor.dtype)}
     if encoding == BITMASK:
-        parts[".bitmask"] = torch.from_numpy(np.packbits(differs, bitorder="little"))
+        parts[".bitmask"] = torch.from_numpy(packed)
     else:
-        parts[".columns"] = torch.from_numpy(_columns(differs.reshape(rows, n)))
+        parts[".columns"] = torch.from_numpy(columns)
         if not uniform:
             parts[".counts"] = torch.from_numpy(counts.astype(np.int32))
     return Encoded(encoding, changed, parts)
@@ -107,8 +128,14 @@ def decode(encoding: str, parts: Mapping[str, Tensor], base: Tensor | None) -> T
     result = base.detach().to("cpu", copy=True).contiguous()
     if encoding == SAME:
         return result
-    bits = _bits(result)  # shares the memory of `result`
-    bits[_places(encoding, parts, base.shape)] = _bits(parts[".values"])
+    bits, values = _bits(result), _bits(parts[".values"])  # `bits` shares the memory of `result`
+    rows, n = row_shape(base.shape)
+    places = _places(encoding, parts, rows, n)
+
+    def write(place: _Places) -> None:
+        bits[place.rows.start * n : place.rows.stop * n][place.entries()] = values[place.values]
+
+    list(in_threads(write, places))
     return result
 
 
@@ -128,48 +155,90 @@ def check_parts(encoding: str, parts: Mapping[str, Tensor], shape: torch.Size, d
     if values.dtype != dtype or (encoding == WHOLE and values.shape != shape):
         raise ValueError(f"values are {values.dtype} {list(values.shape)}, expected {dtype} {list(shape)}")
     if encoding != WHOLE:
-        places = _places(encoding, parts, shape)
-        count = np.count_nonzero(places) if encoding == BITMASK else places.size
+        places = _places(encoding, parts, *row_shape(shape))
+        list(in_threads(lambda place: place.entries(), places))
+        count = places[-1].values.stop
         if count != values.numel():
             raise ValueError(f"{values.numel()} values for {count} places")
 
 
-def _columns(differs: np.ndarray) -> np.ndarray:
-    """uint16 columns of the true entries of ``[rows, n]``, row after row; some rows at a time, for memory."""
-    n = differs.shape[1]
-    step = max(1, (1 << 22) // max(n, 1))
-    parts = [differs[start : start + step].reshape(-1) for start in range(0, len(differs), step)]
-    return np.concatenate([(np.flatnonzero(part) % n).astype(np.uint16) for part in parts])
+@dataclass(frozen=True)
+class _Places:
+    """Where the values of some rows go.
+
+    Attributes:
+        rows: the rows.
+        values: which of all values are theirs.
+        entries: the rows' entries that take them; raises ``ValueError`` where what is stored cannot be so.
+    """
+
+    rows: slice
+    values: slice
+    entries: Callable[[], np.ndarray]
 
 
-def _places(encoding: str, parts: Mapping[str, Tensor], shape: torch.Size) -> np.ndarray:
+def _places(encoding: str, parts: Mapping[str, Tensor], rows: int, n: int) -> list[_Places]:
     if encoding == BITMASK:
-        return _bitmask_places(parts[".bitmask"].numpy(), row_shape(shape))
+        return _bitmask_places(parts[".bitmask"].numpy(), rows, n)
     counts = parts[".counts"].numpy() if ".counts" in parts else None
-    return _column_places(parts[".columns"].numpy(), counts, row_shape(shape))
+    return _column_places(parts[".columns"].numpy(), counts, rows, n)
 
 
-def _bitmask_places(packed: np.ndarray, row_shape: tuple[int, int]) -> np.ndarray:
-    numel = row_shape[0] * row_shape[1]
-    if packed.dtype != np.uint8 or packed.size != -(-numel // 8):
-        raise ValueError(f"the bitmask has {packed.size} bytes of {packed.dtype} for {numel} entries")
-    return np.unpackbits(packed, count=numel, bitorder="little").view(bool)
+def _bitmask_places(packed: np.ndarray, rows: int, n: int) -> list[_Places]:
+    if packed.dtype != np.uint8 or packed.size != -(-rows * n // 8):
+        raise ValueError(f"the bitmask has {packed.size} bytes of {packed.dtype} for {rows * n} entries")
+
+    def mask(part: slice) -> np.ndarray:
+        start, stop = part.start * n, part.stop * n  # `start` is a multiple of 8
+        unpacked = np.unpackbits(packed[start // 8 : -(-stop // 8)], count=stop - start, bitorder="little")
+        return unpacked.view(bool)
+
+    def entries(part: slice) -> np.ndarray:
+        return np.flatnonzero(mask(part))
+
+    chunks = _row_parts(rows, n)
+    counts = list(in_threads(lambda part: int(np.count_nonzero(mask(part))), chunks))
+    stops = list(itertools.accumulate(counts))
+    return [
+        _Places(part, slice(stop - count, stop), partial(entries, part))
+        for part, count, stop in zip(chunks, counts, stops, strict=True)
+    ]
 
 
-def _column_places(columns: np.ndarray, counts: np.ndarray | None, row_shape: tuple[int, int]) -> np.ndarray:
-    rows, n = row_shape
-    columns = columns.astype(np.int64)
+def _column_places(columns: np.ndarray, counts: np.ndarray | None, rows: int, n: int) -> list[_Places]:
     counts = np.full(rows, columns.size // max(rows, 1)) if counts is None else counts.astype(np.int64)
     if counts.shape != (rows,) or (counts < 0).any() or counts.sum() != columns.size:
         raise ValueError(f"the counts do not share {columns.size} columns among {rows} rows")
-    places = np.repeat(np.arange(rows) * n, counts) + columns
-    if (columns >= n).any() or (np.diff(places) <= 0).any():
-        raise ValueError(f"the columns do not ascend within rows of {n} entries")
-    return places
+    first = np.concatenate([[0], counts.cumsum()])
+
+    def entries(part: slice) -> np.ndarray:
+        own = columns[first[part.start] : first[part.stop]].astype(np.int64)
+        found = np.repeat(np.arange(part.stop - part.start) * n, counts[part]) + own
+        if (own >= n).any() or (np.diff(found) <= 0).any():
+            raise ValueError(f"the columns do not ascend within rows of {n} entries")
+        return found
+
+    return [
+        _Places(part, slice(int(first[part.start]), int(first[part.stop])), partial(entries, part))
+        for part in _row_parts(rows, n)
+    ]
 
 
-def _count_rows(differs: np.ndarray, rows: int, n: int) -> np.ndarray:
-    return np.asarray(np.count_nonzero(differs.reshape(rows, n), axis=1), np.int64)
+def _row_parts(rows: int, n: int) -> list[slice]:
+    """Some rows each; the entries before any of them fill whole bytes of a bitmask."""
+    step = 8 * max(1, _CHUNK // (8 * max(n, 1)))
+    return [slice(start, min(start + step, rows)) for start in range(0, max(rows, 1), step)]
+
+
+def _count_rows(bits: np.ndarray, base_bits: np.ndarray, rows: int, n: int) -> np.ndarray:
+    """Entries of each row that differ, int64."""
+
+    def count(part: slice) -> np.ndarray:
+        entries = slice(part.start * n, part.stop * n)
+        differs = (bits[entries] != base_bits[entries]).reshape(part.stop - part.start, n)
+        return np.asarray(np.count_nonzero(differs, axis=1), np.int64)
+
+    return np.concatenate(list(in_threads(count, _row_parts(rows, n))))
 
 
 def _integers(tensor: Tensor) -> Tensor:

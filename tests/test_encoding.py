@@ -1,5 +1,7 @@
 """One tensor against another: any change of any entries comes back, in the smallest of the encodings."""
 
+from unittest import mock
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -18,14 +20,21 @@ def random_tensor(shape, dtype, generator):
     return raw.to(torch.uint8).view(dtype).reshape(shape)
 
 
+@pytest.mark.parametrize("chunk", [1, 1 << 20], ids=["eight rows at a time", "all at once"])
 @settings(deadline=None, max_examples=150)
 @given(
-    shape=st.lists(st.integers(0, 9), max_size=4).map(tuple),
+    shape=st.lists(st.integers(0, 9), max_size=4).map(tuple)
+    | st.tuples(st.integers(10, 40), st.integers(0, 9)),
     dtype=st.sampled_from(DTYPES),
     share=st.sampled_from([0.0, 0.03, 0.5, 1.0]),
     seed=st.integers(0, 2**31),
 )
-def test_what_is_encoded_is_decoded(shape, dtype, share, seed):
+def test_what_is_encoded_is_decoded(chunk, shape, dtype, share, seed):
+    with mock.patch("pruning_ext.encoding._CHUNK", chunk):
+        check_round_trip(shape, dtype, share, seed)
+
+
+def check_round_trip(shape, dtype, share, seed):
     generator = torch.Generator().manual_seed(seed)
     base, other = (random_tensor(shape, dtype, generator) for _ in range(2))
     tensor = torch.where(torch.rand(shape, generator=generator) < share, other, base)
@@ -43,6 +52,23 @@ def test_what_is_encoded_is_decoded(shape, dtype, share, seed):
     assert count_changed(tensor, base).tolist() == counts.tolist()
     sizes = encoded_bytes(tensor.shape, dtype.itemsize, encoded.changed, len(set(counts.tolist())) <= 1)
     assert sum(part.nbytes for part in encoded.parts.values()) == min(sizes.values())
+
+
+def test_many_rows_in_columns_on_several_threads():
+    generator = torch.Generator().manual_seed(0)
+    base, other = (torch.randn(3001, 1000, generator=generator) for _ in range(2))
+    few = torch.rand(base.shape, generator=generator) < 0.01
+    even = torch.zeros_like(few).scatter_(
+        1, torch.rand(base.shape, generator=generator).topk(9).indices, True
+    )
+    for where, expected in ((few, {".values", ".columns", ".counts"}), (even, {".values", ".columns"})):
+        tensor = torch.where(where, other, base)
+        encoded = encode(tensor, base)
+        assert set(encoded.parts) == expected
+        assert torch.equal(encoded.parts[".columns"].long(), where.nonzero()[:, 1])
+        assert torch.equal(encoded.parts[".values"], tensor[where])
+        check_parts(encoded.encoding, encoded.parts, base.shape, base.dtype)
+        assert torch.equal(decode(encoded.encoding, encoded.parts, base), tensor)
 
 
 def test_columns_that_do_not_ascend_or_fit_are_refused():

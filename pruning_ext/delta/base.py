@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pruning_ext.delta.file import DeltaFile
+from pruning_ext.parallel import in_threads
 from pruning_ext.progress import progress
 from pruning_ext.pruners.pairing import base_prefixes, find_counterpart
 
@@ -51,18 +52,18 @@ def check_sources(delta: DeltaFile, sources: dict[str, Tensor | None], show_prog
     Raises:
         ValueError: another dtype, or other values, in any of them; the first are named.
     """
-    different: list[str] = []
-    for name in progress(delta.tensors, "verify", show_progress):
-        entry, source = delta.tensors[name], sources[name]
-        if source is None:
-            continue
+    needed = [
+        (entry, source) for name, entry in delta.tensors.items() if (source := sources[name]) is not None
+    ]
+    for entry, source in needed:
         if source.dtype != entry.dtype:
             raise ValueError(
                 f"base tensor {entry.base} is {source.dtype}, the delta was made for {entry.dtype}: "
                 "load the base in that dtype"
             )
-        if tensor_sha256(source) != entry.base_sha256:
-            different.append(str(entry.base))
+    digests = in_threads(lambda each: tensor_sha256(each[1]), needed)
+    found = progress(zip(needed, digests, strict=True), "verify", show_progress, total=len(needed))
+    different = [str(entry.base) for (entry, _), digest in found if digest != entry.base_sha256]
     if different:
         why = f"the sha256 of {listed(different)} differs"
         raise ValueError(not_the_base(delta.directory, delta.document, why))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pruning_ext import __version__
 from pruning_ext.delta.base import tensor_sha256
 from pruning_ext.delta.card import write_card
 from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, ShardWriter, checksum
-from pruning_ext.encoding import WHOLE, Encoded, encode
+from pruning_ext.encoding import WHOLE, encode
 from pruning_ext.files import atomic_directory, write_json
 from pruning_ext.huggingface import describe_model
 from pruning_ext.progress import progress
@@ -79,7 +80,7 @@ def save_delta(
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         pairs = pair_tensors(model, base, "base")
         shards = ShardWriter(temporary, max_shard_size)
-        tensors = {pair.name: _write_pair(shards, pair) for pair in progress(pairs, "write", show_progress)}
+        tensors = _write_pairs(shards, progress(pairs, "write", show_progress))
         _finish(temporary, shards, tensors, model, base, config, files)
     return Path(directory)
 
@@ -126,33 +127,35 @@ def prune_to_delta(
         made = plan_for(model, config, pretrained=pretrained, show_progress=show_progress)
         resetting = Resetting(model, made, pretrained, device=device)
         shards = ShardWriter(temporary, max_shard_size)
-        tensors = {
-            pair.name: _write_pair(shards, resetting.pruned(pair))
-            for pair in progress(resetting.pairs, resetting.config.criterion, show_progress)
-        }
+        pairs = progress(resetting.pairs, resetting.config.criterion, show_progress)
+        tensors = _write_pairs(shards, pairs, resetting.pruned)
         _finish(temporary, shards, tensors, model, pretrained, made.config, files)
     return DeltaResult(Path(directory), shards.bytes, made, resetting.report())
 
 
-def _write_pair(shards: ShardWriter, pair: Pair) -> dict[str, Any]:
-    """Write what ``pair`` needs and return its entry of the configuration."""
-    encoded = encode(pair.tensor, pair.base)
-    shards.add({pair.name + suffix: part for suffix, part in encoded.parts.items()})
-    return _entry(pair, encoded)
-
-
-def _entry(pair: Pair, encoded: Encoded) -> dict[str, Any]:
-    needs_base = pair.base is not None and encoded.encoding != WHOLE
-    return {
-        "shape": list(pair.tensor.shape),
-        "dtype": str(pair.tensor.dtype).removeprefix("torch."),
-        "encoding": encoded.encoding,
-        "changed": encoded.changed,
-        "parts": sorted(encoded.parts),
-        "tied": list(pair.tied),
-        "base": pair.base_name if needs_base else None,
-        "base_sha256": tensor_sha256(pair.base) if needs_base and pair.base is not None else None,
-    }
+def _write_pairs(
+    shards: ShardWriter, pairs: Iterable[Pair], prune: Callable[[Pair], Pair] = lambda pair: pair
+) -> dict[str, dict[str, Any]]:
+    """Write what each pair needs, pruned, and return the entries of the configuration by name."""
+    entries = {}
+    with ThreadPoolExecutor(1) as hashing:  # while the pair is pruned and encoded
+        for pair in pairs:
+            hashed = None if pair.base is None else hashing.submit(tensor_sha256, pair.base)
+            tensor = prune(pair).tensor
+            encoded = encode(tensor, pair.base)
+            shards.add({pair.name + suffix: part for suffix, part in encoded.parts.items()})
+            digest = hashed.result() if hashed and encoded.encoding != WHOLE else None
+            entries[pair.name] = {
+                "shape": list(tensor.shape),
+                "dtype": str(tensor.dtype).removeprefix("torch."),
+                "encoding": encoded.encoding,
+                "changed": encoded.changed,
+                "parts": sorted(encoded.parts),
+                "tied": list(pair.tied),
+                "base": pair.base_name if digest else None,
+                "base_sha256": digest,
+            }
+    return entries
 
 
 def _finish(
