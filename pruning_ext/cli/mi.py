@@ -7,6 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from pruning_ext.cli.common import (
     UsageError,
     add_config_options,
@@ -136,11 +138,11 @@ def run(args: argparse.Namespace) -> None:
     todo = _todo(args)
     check_output(args)
     model, tokenizer = _load(args)
-    calibration = _calibration(args, tokenizer)
-    batch = read_batches(model, calibration)[0] if calibration is not None else None
-    before = forward_seconds([model], batch)[0] if batch is not None else None
+    calibration = _calibration(args, model, tokenizer)
+    batch = calibration and read_batches(model, calibration[:1])[0]
+    before = forward_seconds([model], batch)[0] if batch else None
     result = prune(model, todo, calibration=calibration, inplace=True, show_progress=show_progress(args))
-    after = forward_seconds([model], batch)[0] if batch is not None else None
+    after = forward_seconds([model], batch)[0] if batch else None
     report = {"config": result.plan.config.to_dict(), **result.report, "forward_seconds": [before, after]}
     with quiet_transformers(bars=show_progress(args)):
         written = export(
@@ -184,7 +186,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
     if isinstance(todo, Plan):
         return todo
     model, tokenizer = _load(args)
-    return plan(model, todo, calibration=_calibration(args, tokenizer), show_progress=show_progress(args))
+    calibration = _calibration(args, model, tokenizer)
+    return plan(model, todo, calibration=calibration, show_progress=show_progress(args))
 
 
 def _todo(args: argparse.Namespace) -> MIConfig | Plan:
@@ -217,7 +220,9 @@ def _load(args: argparse.Namespace) -> tuple[Any, Any]:
     return model, AutoTokenizer.from_pretrained(args.model)
 
 
-def _calibration(args: argparse.Namespace, tokenizer: Any) -> Calibration | None:
+def _calibration(args: argparse.Namespace, model: Any, tokenizer: Any) -> list[dict[str, Tensor]] | None:
+    """The texts' batches, tokenized once for all who need them."""
     if args.calibration is None:
         return None
-    return Calibration(read_texts(args.calibration), tokenizer, args.max_length, args.batch_size)
+    texts = Calibration(read_texts(args.calibration), tokenizer, args.max_length, args.batch_size)
+    return [batch.inputs for batch in read_batches(model, texts)]
