@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from pruning_ext.ops._mi_arguments import (
     check_strategy,
     estimator_args,
 )
+from pruning_ext.ops._native import result_dtype
 from pruning_ext.ops.mi import discretize, mutual_information_from_codes
 from pruning_ext.ops.mi_reductions import (
     TopK,
@@ -50,6 +51,16 @@ class CodePiece(NamedTuple):
         odd = codes[:, 1::2]
         torch.bitwise_and(self.data, 15, out=codes[:, ::2])
         odd.copy_(self.data[:, : odd.shape[1]] >> 4)
+
+
+class Taken(NamedTuple):
+    """What a stream has taken up. It is replaced whole, or ``codes`` grows by a piece: never half a step."""
+
+    like: Tensor  # empty, of the batches' width, dtype and device
+    first: list[Tensor]  # [t, N], until there are edges
+    num_first: int  # samples in them
+    edges: Tensor | None
+    codes: list[CodePiece]  # from then on
 
 
 class MutualInformation:
@@ -101,21 +112,19 @@ class MutualInformation:
 
     def reset(self) -> None:
         """Forget all samples, and the edges."""
-        self._first: list[Tensor] = []  # [t, N], until there are edges
-        self._codes: list[CodePiece] = []  # from then on
-        self._edges: Tensor | None = None
-        self._num_samples = 0
-        self._like: Tensor | None = None  # an empty tensor like the batches
+        self._taken: Taken | None = None
 
     @property
     def num_samples(self) -> int:
         """Samples taken up so far."""
-        return self._num_samples
+        if self._taken is None:
+            return 0
+        return self._taken.num_first + sum(piece.samples for piece in self._taken.codes)
 
     @property
     def edges(self) -> Tensor | None:
         """``[N, bins - 1]`` once ``edge_samples`` samples have fixed them, else ``None``."""
-        return self._edges
+        return None if self._taken is None else self._taken.edges
 
     def update(self, batch: Tensor) -> None:
         """Take up a batch of samples ``[t, N]``; one that raises leaves everything as it was.
@@ -125,26 +134,27 @@ class MutualInformation:
             ValueError: another width or device than the first batch's, NaN or infinity.
         """
         check_columns(batch, "batch")
-        self._check_like_first(batch)
+        taken = self._taken or Taken(batch.detach().new_empty((0, batch.shape[1])), [], 0, None, [])
+        _check_like_first(batch, taken.like)
         finite = torch.isfinite(batch).all(0)
         if not finite.all():
             raise ValueError(f"batch has NaN or infinity in column {int((~finite).nonzero()[0])}")
         batch = batch.detach()
-        if self._like is None:
-            self._like = batch.new_empty((0, batch.shape[1]))
-        head = batch[: max(self.edge_samples - self._num_samples, 0)]
-        if len(head):
-            self._first.append(head.clone())  # the caller may write the next batch into the same tensor
-            self._num_samples += len(head)
-            if self._num_samples == self.edge_samples:
-                codes, self._edges = discretize(torch.cat(self._first), self.bins, self.strategy)
-                self._codes.append(CodePiece.of(codes, self.bins))
-                self._first.clear()
-        tail = batch[len(head) :]
-        if len(tail):
-            codes, _ = discretize(tail, edges=self._edges)
-            self._codes.append(CodePiece.of(codes, self.bins))
-            self._num_samples += len(tail)
+        if taken.edges is not None:
+            taken.codes.extend(self._pieces(batch, taken.edges))
+            return
+        head = batch[: self.edge_samples - taken.num_first]
+        num_first = taken.num_first + len(head)
+        if num_first < self.edge_samples:  # a copy: the caller may write the next batch into the same tensor
+            self._taken = taken._replace(first=[*taken.first, head.clone()], num_first=num_first)
+            return
+        codes, edges = discretize(torch.cat([*taken.first, head]), self.bins, self.strategy)
+        pieces = [CodePiece.of(codes, self.bins), *self._pieces(batch[len(head) :], edges)]
+        self._taken = Taken(taken.like, [], 0, edges, pieces)
+
+    def _pieces(self, batch: Tensor, edges: Tensor) -> list[CodePiece]:
+        """The batch's codes; none of an empty one."""
+        return [CodePiece.of(discretize(batch, edges=edges)[0], self.bins)] if len(batch) else []
 
     def codes(self) -> Tensor:
         """Codes of all samples so far, uint8 ``[N, T]``.
@@ -152,68 +162,49 @@ class MutualInformation:
         Raises:
             ValueError: fewer than two samples.
         """
-        if self._num_samples < 2:
-            raise ValueError(f"MutualInformation needs at least 2 samples, has {self._num_samples}")
-        if self._edges is None:
-            return discretize(torch.cat(self._first), self.bins, self.strategy)[0]
-        if len(self._codes) == 1 and not self._codes[0].packed:
-            return self._codes[0].data
-        codes = self._edges.new_empty((len(self._edges), self._num_samples), dtype=torch.uint8)
+        taken, samples = self._taken, self.num_samples
+        if taken is None or samples < 2:
+            raise ValueError(f"MutualInformation needs at least 2 samples, has {samples}")
+        if taken.edges is None:
+            return discretize(torch.cat(taken.first), self.bins, self.strategy)[0]
+        if len(taken.codes) == 1 and not taken.codes[0].packed:
+            return taken.codes[0].data
+        codes = taken.edges.new_empty((len(taken.edges), samples), dtype=torch.uint8)
         first = 0
-        for piece in self._codes:
+        for piece in taken.codes:
             piece.write_to(codes[:, first : first + piece.samples])
             first += piece.samples
         if self.bins > 16:  # nothing to unpack again
-            self._codes = [CodePiece.of(codes, self.bins)]
+            self._taken = taken._replace(codes=[CodePiece.of(codes, self.bins)])
         return codes
 
     def compute(self) -> Tensor:
         """Mutual information ``[N, N]`` of all samples so far: float64 for float64 batches, else float32."""
-        return mutual_information_from_codes(
-            self.codes(),
-            bins=self.bins,
-            correction=self.correction,
-            normalize=self.normalize,
-            unit=self.unit,
-            dtype=self._dtype(),
-        )
+        return mutual_information_from_codes(self.codes(), **self._options())
 
     def topk(self, k: int) -> TopK:
         """The ``k`` best partners of each column: :func:`mutual_information_topk`."""
-        return mutual_information_topk_from_codes(
-            self.codes(),
-            k,
-            bins=self.bins,
-            correction=self.correction,
-            normalize=self.normalize,
-            unit=self.unit,
-            dtype=self._dtype(),
-        )
+        return mutual_information_topk_from_codes(self.codes(), k, **self._options())
 
     def sum(self) -> Tensor:
         """Each column's sum over all others: :func:`mutual_information_sum`."""
-        return mutual_information_sum_from_codes(
-            self.codes(),
-            bins=self.bins,
-            correction=self.correction,
-            normalize=self.normalize,
-            unit=self.unit,
-            dtype=self._dtype(),
-        )
+        return mutual_information_sum_from_codes(self.codes(), **self._options())
 
-    def _dtype(self) -> torch.dtype:
-        return (
-            torch.float64 if self._like is not None and self._like.dtype == torch.float64 else torch.float32
-        )
+    def _options(self) -> dict[str, Any]:
+        """What :func:`mutual_information_from_codes` and its kin take beside the codes."""
+        return {
+            "bins": self.bins,
+            "correction": self.correction,
+            "normalize": self.normalize,
+            "unit": self.unit,
+            "dtype": torch.float32 if self._taken is None else result_dtype(self._taken.like),
+        }
 
-    def _check_like_first(self, batch: Tensor) -> None:
-        if self._like is None:
-            return
-        if batch.dtype != self._like.dtype:
-            raise TypeError(f"batch must be {self._like.dtype} like the first one, is {batch.dtype}")
-        if batch.shape[1] != self._like.shape[1]:
-            raise ValueError(
-                f"batch must have {self._like.shape[1]} columns like the first one, has {batch.shape[1]}"
-            )
-        if batch.device != self._like.device:
-            raise ValueError(f"batch must be on {self._like.device} like the first one, is on {batch.device}")
+
+def _check_like_first(batch: Tensor, first: Tensor) -> None:
+    if batch.dtype != first.dtype:
+        raise TypeError(f"batch must be {first.dtype} like the first one, is {batch.dtype}")
+    if batch.shape[1] != first.shape[1]:
+        raise ValueError(f"batch must have {first.shape[1]} columns like the first one, has {batch.shape[1]}")
+    if batch.device != first.device:
+        raise ValueError(f"batch must be on {first.device} like the first one, is on {batch.device}")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import sys
 from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import pytest
 import torch
@@ -141,6 +145,85 @@ def test_a_bad_batch_loses_nothing(activations: Callable[..., Tensor], edge_samp
     assert information.num_samples == 100
     information.update(x[100:])
     assert torch.equal(information.compute(), _stream(x, 300, edge_samples=edge_samples).compute())
+
+
+class Interruption:
+    """Raises ``KeyboardInterrupt`` before the ``n``-th step of the interpreter in the stream's own file."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> Interruption | None:
+        if frame.f_code.co_filename != sys.modules[MutualInformation.__module__].__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+@pytest.mark.parametrize(
+    ("edge_samples", "before", "bins"),
+    [(60, 0, 8), (60, 20, 8), (25, 20, 8), (25, 20, 40), (10, 20, 8), (10, 20, 40)],
+    ids=["first", "no edges yet", "edges now", "edges now, bytes", "edges before", "edges before, bytes"],
+)
+def test_an_interrupted_batch_is_taken_whole_or_not_at_all(
+    activations: Callable[..., Tensor], edge_samples: int, before: int, bins: int
+) -> None:
+    x = activations(70, 0)
+    start = MutualInformation(bins=bins, edge_samples=edge_samples)
+    if before:
+        start.update(x[:before])
+    whole = _stream(x, 70, bins=bins, edge_samples=edge_samples).codes()
+    outcomes = []
+    for n in range(1, 2000):
+        information, interrupted, traced = copy.deepcopy(start), False, sys.gettrace()
+        sys.settrace(Interruption(n))
+        try:
+            information.update(x[before:50])
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            sys.settrace(traced)
+        if not interrupted:
+            break
+        outcomes.append(information.num_samples)
+        assert outcomes[-1] in (before, 50)
+        information.update(x[outcomes[-1] :])
+        assert torch.equal(information.codes(), whole)
+    assert len(outcomes) > 20
+    assert outcomes.count(before) > 0.9 * len(outcomes)  # the batch is taken at the end
+
+
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("name", ["discretize", "CodePiece.of"])
+def test_a_batch_that_does_not_fit_loses_nothing(
+    activations: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch, name: str, step: int
+) -> None:
+    """Memory may run out wherever it is asked for: for the first samples' codes, and for those after them."""
+    x = activations(100, 0)
+    information = MutualInformation(bins=8, edge_samples=50)
+    information.update(x[:20])
+    place: Any = sys.modules[MutualInformation.__module__]
+    owner, _, attribute = name.rpartition(".")
+    place = getattr(place, owner) if owner else place
+    genuine, calls = getattr(place, attribute), []
+
+    def fails(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        if len(calls) == step:
+            raise RuntimeError("out of memory")
+        return genuine(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, attribute, fails)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            information.update(x[20:])
+    assert (information.num_samples, information.edges) == (20, None)
+    information.update(x[20:])
+    assert torch.equal(information.codes(), _stream(x, 100, bins=8, edge_samples=50).codes())
 
 
 def test_bad_arguments() -> None:
