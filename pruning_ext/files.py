@@ -16,6 +16,9 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+# What the directory of a model and that of a delta have.
+_CONFIGURATIONS = {"config.json", "delta_config.json"}
+
 
 def file_sha256(path: str | Path) -> str:
     """Hexadecimal sha256 of a file's bytes."""
@@ -60,7 +63,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor]) -> None:
 @contextlib.contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
     """The name of a sibling of ``path`` to write; it takes the place of ``path`` if the block ends well."""
-    path = Path(path)
+    path = Path(path).resolve()
     temporary = _sibling(path, "tmp")
     temporary.touch()
     mode = temporary.stat().st_mode
@@ -77,19 +80,16 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A new sibling directory to fill; it becomes ``path`` if the block ends well and is deleted if not.
 
-    With ``overwrite`` an existing directory is moved aside, replaced, and deleted only once the new one
-    stands; should the process die between the renames, the old one is whole beside it as ``.<name>.*.old``.
+    With ``overwrite`` an existing directory of a model or a delta is moved aside, replaced, and deleted only
+    once the new one stands; should the process die between the renames, the old one is whole beside it as
+    ``.<name>.*.old``. A link to a directory stays, and what it points to is replaced.
 
     Raises:
-        FileExistsError: ``path`` exists and ``overwrite`` is false, or ``path`` is not a directory.
+        FileExistsError: ``path`` exists and ``overwrite`` is false, it is not a directory, or it holds what
+            neither a model nor a delta does.
     """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise FileExistsError(f"{path} exists and is not a directory")
-    if path.exists() and any(path.iterdir()) and not overwrite:
-        raise FileExistsError(
-            f"{path} exists and is not empty: name another directory, or pass overwrite=True"
-        )
+    path = Path(path).resolve()
+    check_replaceable(path, overwrite)
     temporary = _sibling(path, "tmp")
     temporary.mkdir(parents=True)
     try:
@@ -102,6 +102,34 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
         _replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_replaceable(path: Path, overwrite: bool) -> None:
+    """Raise ``FileExistsError`` unless a new directory may take this place.
+
+    ``overwrite`` is leave to delete a model or a delta, not whatever a mistyped path leads to: a directory
+    that has other directories in it, or no configuration, is not replaced.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise FileExistsError(f"{path} exists and is not a directory")
+    found = {entry.name: entry.is_dir() for entry in path.iterdir()}
+    if not found:
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{path} exists and is not empty: name another directory, or pass overwrite=True"
+        )
+    if inner := sorted(name for name, is_directory in found.items() if is_directory):
+        raise FileExistsError(
+            f"{path} holds the directory {inner[0]}, which overwriting would delete: name another"
+        )
+    if not found.keys() & _CONFIGURATIONS:
+        names = " or ".join(sorted(_CONFIGURATIONS))
+        raise FileExistsError(
+            f"{path} holds no {names}, so it is no model or delta to overwrite: name another"
+        )
 
 
 def _replace_directory(new: Path, path: Path) -> None:

@@ -1,8 +1,10 @@
 """The command: what it writes, what it says, and how it ends."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -175,12 +177,11 @@ def test_debug_shows_where(saved, capsys):
         (["--density", "half"], "invalid float value"),
         (["--k", "3", "--density", "0.5"], "not allowed with"),
         (["--k", "3", "--criterion", "best"], "invalid choice"),
-        (["--k", "3", "--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["--k", "3", "--config", "nowhere.yaml"], "--config nowhere.yaml cannot be read"),
     ],
 )
 def test_a_wrong_command_line_ends_with_2(tmp_path, capsys, options, sentence):
-    expect = 1 if "nowhere.yaml" in options else 2
-    run("ken", tmp_path / "a", tmp_path / "b", *options, "-o", tmp_path / "c", expect=expect)
+    run("ken", tmp_path / "a", tmp_path / "b", *options, "-o", tmp_path / "c", expect=2)
     assert sentence in capsys.readouterr().err
 
 
@@ -214,6 +215,49 @@ def test_a_class_is_asked_for_when_the_configuration_names_none(tmp_path, capsys
     run(*command, "--model-class", "BertForMaskedLM", expect=2)
     assert "which would be random: pass --model-class" in capsys.readouterr().err
     run(*command, "--model-class", "BertForSequenceClassification")
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(saved, capsys, monkeypatch, tmp_path):
+    finetuned, pretrained = saved[2:4]
+    monkeypatch.setattr("pruning_ext.cli.ken.load_model", lambda *_, **__: pytest.fail("loaded a model"))
+    (tmp_path / "file").touch()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "texts.txt").touch()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    monkeypatch.chdir(tmp_path)
+    for output, sentence in [
+        (".", "is the current directory"),
+        (finetuned, "would replace .*finetuned, which is read"),
+        (tmp_path / "pretrained" / "..", "is the current directory"),
+        ("file/delta", "cannot be written: Not a directory"),
+        ("file", "exists and is not a directory"),
+        ("mine", r"holds no config\.json or delta_config\.json"),
+    ]:
+        run("ken", finetuned, pretrained, "--k", 3, "-o", output, "--overwrite", expect=2)
+        said = capsys.readouterr().err
+        assert re.search(sentence, said)
+        assert said.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_a_place_where_no_plan_can_be_written_is_refused_before_any_work(
+    saved, capsys, monkeypatch, tmp_path
+):
+    finetuned, pretrained = saved[2:4]
+    monkeypatch.setattr("pruning_ext.cli.ken.load_model", lambda *_, **__: pytest.fail("loaded a model"))
+    (tmp_path / "notes.txt").write_text("mine")
+    for output, sentence in [
+        (tmp_path / "nowhere" / "plan.json", "cannot be written: No such file or directory"),
+        (Path(finetuned) / "config.json", "is no plan to overwrite"),
+        (tmp_path / "notes.txt", "is no plan to overwrite"),
+        (finetuned, "exists: name a file in it"),
+        (tmp_path / "plan.safetensors", "a plan is JSON"),
+    ]:
+        run("plan", "ken", finetuned, pretrained, "--k", 3, "-o", output, "--overwrite", expect=2)
+        assert sentence in capsys.readouterr().err
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    run("plan", "ken", finetuned, pretrained, "--config", tmp_path / "no.yaml", expect=2)
+    assert "cannot be read: No such file or directory" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "meta", "nowhere"])

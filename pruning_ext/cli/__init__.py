@@ -51,7 +51,8 @@ example:
   pruning-ext ken ./bert-finetuned ./bert-base --density 0.5 -o ./bert-delta
   pruning-ext apply ./bert-base ./bert-delta -o ./bert-pruned
 
-exit codes: 0 done, 1 it failed (one sentence on stderr says why), 2 the command line is wrong
+exit codes: 0 done, 1 it failed (one sentence on stderr says why), 2 the command line is wrong,
+130 interrupted
 """
 
 
@@ -74,7 +75,9 @@ def build_parser() -> argparse.ArgumentParser:
         added.set_defaults(run=method.run)
     apply.add_arguments(_add_command(commands, "apply", apply.HELP, apply.DESCRIPTION))
     raw = argparse.RawDescriptionHelpFormatter
-    planning = commands.add_parser("plan", help=plan.HELP, description=plan.DESCRIPTION, formatter_class=raw)
+    planning = commands.add_parser(
+        "plan", help=plan.HELP, description=plan.DESCRIPTION, formatter_class=raw, allow_abbrev=False
+    )
     planned = planning.add_subparsers(metavar="METHOD", required=True)
     for method in METHODS:
         added = _add_command(planned, method.NAME, method.HELP, method.DESCRIPTION)

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Load, apply, and write ``args.output``."""
-    check_output(args)
+    check_output(args, args.base, args.delta)
     document = read_delta_config(args.delta)
     check_model(args.base)
     base = _load_base(args, document)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pruning_ext.files import check_replaceable
 from pruning_ext.pruners import PruningWarning
 from pruning_ext.pruners.config import PruneConfig, read_mapping
 
@@ -106,6 +108,8 @@ def config_from_args(
         if any(name in given for name in alternatives):
             values = {name: value for name, value in values.items() if name not in alternatives}
         return config_type.from_dict(values | given)
+    except OSError as error:
+        raise UsageError(f"--config {args.config} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError) as error:
         origin = f"{args.config}: " if args.config and str(args.config) not in str(error) else ""
         raise UsageError(f"{origin}{error}") from error
@@ -140,8 +144,25 @@ def warnings_as_lines(args: argparse.Namespace) -> Iterator[None]:
         yield
 
 
-def check_output(args: argparse.Namespace) -> None:
-    """Refuse an output directory before the work, not after it."""
-    path: Path = args.output
-    if path.exists() and (not path.is_dir() or any(path.iterdir())) and not args.overwrite:
-        raise UsageError(f"{path} exists and is not empty: name another directory, or pass --overwrite")
+def check_output(args: argparse.Namespace, *inputs: str | Path | None) -> None:
+    """Refuse an output directory before the work, not after it.
+
+    Args:
+        args: with ``output`` and ``overwrite``.
+        inputs: what is read; it must not lie where the output will.
+    """
+    path: Path = args.output.resolve()
+    if path == Path.cwd():
+        raise UsageError(f"--output {args.output} is the current directory: name one to be made")
+    for given in (each for each in inputs if each):
+        other = Path(given).resolve()
+        if other.exists() and (path == other or path in other.parents):
+            raise UsageError(f"--output {args.output} would replace {given}, which is read: name another")
+    try:
+        check_replaceable(path, args.overwrite)
+        with tempfile.TemporaryDirectory(dir=next(above for above in path.parents if above.exists())):
+            pass
+    except FileExistsError as error:
+        raise UsageError(str(error).replace("overwrite=True", "--overwrite")) from error
+    except OSError as error:
+        raise UsageError(f"--output {args.output} cannot be written: {error.strerror}") from error

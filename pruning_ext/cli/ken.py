@@ -73,7 +73,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Prune, write the delta to ``args.output``, and say what it cost."""
     config = _config(args)
-    check_output(args)
+    check_output(args, args.finetuned, args.pretrained, args.config)
     check_device(args)
     model, pretrained = _load(args)
     result = prune_to_delta(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 
 from pruning_ext.cli.common import UsageError, say
+from pruning_ext.files import read_json
 from pruning_ext.pruners import Plan
+from pruning_ext.pruners.plan import FORMAT
 
 HELP = "say what a method would keep and how large the result would be, without pruning"
 DESCRIPTION = """\
@@ -22,16 +25,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`--output`."""
     group = parser.add_argument_group("output")
     group.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write the plan to FILE too, as JSON"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the plan to FILE too, as JSON; its tensors, if any, go beside it",
     )
     group.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the plan, and save it if asked to."""
-    if args.output and args.output.exists() and not args.overwrite:
-        raise UsageError(f"{args.output} exists: name another file, or pass --overwrite")
+    if args.output:
+        _check_file(args.output, args.overwrite)
     made: Plan = args.make_plan(args)
+    say(args, made.summary())
     if args.output:
         made.save(args.output)
-    say(args, made.summary())
+
+
+def _check_file(path: Path, overwrite: bool) -> None:
+    """Refuse a place for the plan before the work, not after it."""
+    if path.exists() and (path.is_dir() or not overwrite):
+        remedy = "name a file in it" if path.is_dir() else "name another file, or pass --overwrite"
+        raise UsageError(f"--output {path} exists: {remedy}")
+    if path.exists() and not _is_plan(path):
+        raise UsageError(f"--output {path} is no plan to overwrite: name another file")
+    if path.suffix == ".safetensors":
+        raise UsageError(f"--output {path}: a plan is JSON; its tensors go to a file beside it")
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"--output {path} cannot be written: {error.strerror}") from error
+
+
+def _is_plan(path: Path) -> bool:
+    try:
+        return read_json(path).get("format") == FORMAT
+    except ValueError:
+        return False

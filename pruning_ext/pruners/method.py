@@ -107,7 +107,7 @@ def plan_for(
     """The plan that :func:`plan` makes, or ``config`` itself where it is a plan of this model.
 
     Raises:
-        ValueError: a plan that was made for a model with other tensor names, shapes or dtypes.
+        ValueError: a plan that was made for a model with other tensors.
     """
     if not isinstance(config, Plan):
         return plan(
@@ -118,7 +118,7 @@ def plan_for(
     if ModelSummary.of(model).signature != config.model.signature:
         raise ValueError(
             f"the plan was made for {config.model.architecture} {config.model.name or '(unnamed)'}, whose "
-            f"tensor names, shapes and dtypes are not those of this {type(model).__name__}"
+            f"tensors (names, shapes, dtypes, or values) are not those of this {type(model).__name__}"
         )
     return config
 
@@ -150,7 +150,7 @@ def prune(
 
     Raises:
         TypeError: a model that is not a ``torch.nn.Module``, its name say.
-        ValueError: a plan that was made for a model with other tensor names, shapes or dtypes.
+        ValueError: a plan that was made for a model with other tensors.
 
     Warns:
         PruningWarning: for KEN, no weight differs; for MI, too few tokens for what is estimated.

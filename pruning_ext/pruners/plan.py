@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from pruning_ext.files import file_sha256, read_json, read_tensors, write_json, write_tensors
@@ -52,11 +54,17 @@ class ModelSummary:
 
     @classmethod
     def of(cls, model: nn.Module) -> ModelSummary:
-        """Summary of ``model``; tied parameters count once. The signature covers names, shapes and dtypes."""
+        """Summary of ``model``; tied parameters count once.
+
+        The signature covers names, shapes and dtypes, and up to 1024 evenly spaced values of each parameter.
+        """
         digest = hashlib.sha256()
         for name, tensor in model.state_dict().items():
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         unique = list(model.parameters())
+        for parameter in unique:
+            if not parameter.is_meta:
+                digest.update(_some_values(parameter))
         name = getattr(getattr(model, "config", None), "_name_or_path", "") or ""
         return cls(
             architecture=type(model).__name__,
@@ -67,7 +75,7 @@ class ModelSummary:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Predicted parameters and bytes of every layer a method would touch.
 
@@ -82,6 +90,19 @@ class Plan:
     model: ModelSummary
     layers: tuple[LayerPlan, ...]
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Plan):
+            return NotImplemented
+        mine, theirs = self.tensors, other.tensors
+        return (
+            (self.config, self.model, self.layers) == (other.config, other.model, other.layers)
+            and mine.keys() == theirs.keys()
+            and all(torch.equal(mine[name], theirs[name]) for name in mine)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.model, tuple(layer.name for layer in self.layers), self.kept))
 
     @property
     def parameters(self) -> int:
@@ -118,13 +139,15 @@ class Plan:
         return "\n".join([*head, "", table[0], rule, *table[1:-1], rule, table[-1]])
 
     def save(self, path: str | Path) -> None:
-        """Write the plan as JSON to ``path``; ``tensors`` go beside it as ``<stem>.safetensors``.
+        """Write the plan as JSON to ``path``; ``tensors`` go beside it as ``<stem>-<sha256>.safetensors``.
 
-        The JSON is written last and names the other file's sha256, so a killed run leaves no plan that loads.
+        That name says what is in the file, so it never takes the place of another. The JSON is written last
+        and names it: a killed run leaves the plan that was there, or none.
         """
         path = Path(path)
         if path.suffix == ".safetensors":
             raise ValueError(f"path is {path}: a plan is JSON; only its tensors go to a .safetensors file")
+        before = _tensors_file(path)
         document = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -140,10 +163,12 @@ class Plan:
             "tensors_sha256": None,
         }
         if self.tensors:
-            beside = path.with_suffix(".safetensors")
-            write_tensors(beside, dict(self.tensors))
-            document["tensors_sha256"] = file_sha256(beside)
+            document["tensors_sha256"] = digest = _write_tensors(path, dict(self.tensors))
+            if before == _beside(path, digest):
+                before = None
         write_json(path, document)
+        if before is not None:
+            before.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Plan:
@@ -167,12 +192,43 @@ class Plan:
         return cls(config, model, layers, _load_tensors(path, digest) if digest else {})
 
 
+def _some_values(parameter: Tensor) -> bytes:
+    flat = parameter.detach().reshape(-1)
+    step = max(1, flat.numel() // 1024)
+    return bytes(flat[::step][:1024].cpu().contiguous().view(torch.uint8).numpy())
+
+
+def _beside(path: Path, digest: str) -> Path:
+    """Where the tensors of the plan in ``path`` are."""
+    return path.with_name(f"{path.stem}-{digest[:12]}.safetensors")
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
+    """Write what goes beside the plan in ``path``, under its own name, and return its sha256."""
+    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as folder:
+        written = Path(folder) / "tensors"
+        write_tensors(written, tensors)
+        digest = file_sha256(written)
+        written.replace(_beside(path, digest))
+    return digest
+
+
+def _tensors_file(path: Path) -> Path | None:
+    """The file beside the plan in ``path``, if that is a plan that has one."""
+    try:
+        document = read_json(path)
+    except (OSError, ValueError):
+        return None
+    digest = document.get("tensors_sha256")
+    return _beside(path, digest) if document.get("format") == FORMAT and isinstance(digest, str) else None
+
+
 def _load_tensors(path: Path, digest: str) -> dict[str, Tensor]:
-    beside = path.with_suffix(".safetensors")
+    beside = _beside(path, digest)
     if not beside.is_file():
         raise ValueError(f"{path} needs {beside.name} beside it, which is missing")
     if file_sha256(beside) != digest:
-        raise ValueError(f"{beside} is not the file that {path.name} was saved with (its sha256 differs)")
+        raise ValueError(f"{beside} is truncated or altered: its sha256 is not the one in {path.name}")
     return read_tensors(beside)
 
 

@@ -1,6 +1,10 @@
 """What all methods share: configurations, plans on disk, the registry; shown with a method of two lines."""
 
+import copy
+import dataclasses
+import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,6 +54,10 @@ def model():
     return torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Linear(6, 2))
 
 
+def tensors_file(folder):
+    return next(folder.glob("plan-*.safetensors"))
+
+
 def test_config_goes_through_a_dictionary_and_yaml(tmp_path):
     config = ZeroConfig(density=0.25, targets="query", ignore=["a", "b"], seed=7)
     assert config.targets == ("query",)
@@ -96,7 +104,54 @@ def test_a_plan_survives_the_disk(model, tmp_path):
     assert (read.config, read.model, read.layers) == (made.config, made.model, made.layers)
     assert torch.equal(read.tensors["order"], made.tensors["order"])
     assert (read.parameters, read.kept, read.bytes, read.kept_bytes) == (44, 22, 176, 88)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["plan.json", "plan.safetensors"]
+    assert read == made
+    assert hash(read) == hash(made)
+    beside = tensors_file(tmp_path)
+    assert beside.name == f"plan-{hashlib.sha256(beside.read_bytes()).hexdigest()[:12]}.safetensors"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_plans_differ_if_their_tensors_do(model):
+    made = plan(model, ZeroConfig())
+    other = dataclasses.replace(made, tensors={"order": torch.arange(3).flip(0)})
+    assert made != other
+    assert made != dataclasses.replace(made, tensors={})
+    assert made == dataclasses.replace(other, tensors={"order": torch.arange(3)})
+    assert made != "a plan"
+
+
+def test_saving_a_plan_touches_no_file_but_its_own(model, tmp_path):
+    weights = tmp_path / "plan.safetensors"
+    weights.write_bytes(b"somebody's model")
+    plan(model, ZeroConfig()).save(tmp_path / "plan.json")
+    first = tensors_file(tmp_path)
+    made = dataclasses.replace(plan(model, ZeroConfig()), tensors={"order": torch.arange(4)})
+    made.save(tmp_path / "plan.json")
+    second = tensors_file(tmp_path)
+    assert second != first
+    assert not first.exists(), "nothing names it any more"
+    made.save(tmp_path / "plan.json")  # the same again
+    assert Plan.load(tmp_path / "plan.json") == made
+    dataclasses.replace(made, tensors={}).save(tmp_path / "plan.json")
+    assert {p.name for p in tmp_path.iterdir()} == {"plan.json", "plan.safetensors"}
+    assert weights.read_bytes() == b"somebody's model"
+
+
+@pytest.mark.parametrize("step", ["write_tensors", "write_json"])
+def test_a_plan_that_cannot_be_saved_leaves_the_old_one(model, tmp_path, monkeypatch, step):
+    path = tmp_path / "plan.json"
+    old = plan(model, ZeroConfig())
+    old.save(path)
+    new = dataclasses.replace(old, tensors={"order": torch.arange(4)})
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules[Plan.__module__], step, fail)
+        with pytest.raises(OSError, match="disk full"):
+            new.save(path)
+    assert Plan.load(path) == old
 
 
 def test_a_plan_file_that_is_not_whole_is_refused(model, tmp_path):
@@ -114,7 +169,7 @@ def test_a_plan_file_that_is_not_whole_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="not valid JSON"):
         Plan.load(path)
     path.write_text(json.dumps(document))
-    tensors = tmp_path / "plan.safetensors"
+    tensors = tensors_file(tmp_path)
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"\x01")
     with pytest.raises(ValueError, match="sha256"):
         Plan.load(path)
@@ -146,8 +201,11 @@ def test_a_saved_plan_is_applied_to_its_own_model_only(model, tmp_path):
     plan(model, ZeroConfig()).save(tmp_path / "plan.json")
     read = Plan.load(tmp_path / "plan.json")
     assert prune(model, read).report == {"layers": 4}
-    with pytest.raises(ValueError, match="made for Sequential"):
-        prune(torch.nn.Sequential(torch.nn.Linear(4, 5)), read)
+    torch.manual_seed(1)
+    alike = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Linear(6, 2))
+    for other in (torch.nn.Sequential(torch.nn.Linear(4, 5)), alike, copy.deepcopy(model).to("meta")):
+        with pytest.raises(ValueError, match=r"made for Sequential .* are not those of this Sequential"):
+            prune(other, read)
 
 
 def test_an_unknown_configuration_is_refused(model):
