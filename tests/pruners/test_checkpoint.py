@@ -1,0 +1,92 @@
+"""MI-pruned models of every family on disk: written, read by plain `from_pretrained`, and by our loader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import transformers as tr
+
+from pruning_ext import prune
+from pruning_ext.pruners import export, load_pruned
+from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks
+from tests.pruners.families import ALL, WIDTH, inputs, tiny
+from tests.pruners.test_mi import batches, config, logits
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_reload_is_bit_equal(kind: str, tmp_path: Path) -> None:
+    model = tiny(kind)
+    result = prune(model, config(), calibration=batches(kind))
+    widths = {block.width for block in find_blocks(result.model)}
+    assert len(widths) == 1
+    field = family_of(model).width_field
+    result.model.save_pretrained(tmp_path / "pruned")
+    if field is None:  # BLOOM has no width to configure: our loader, and a sentence for everyone else's
+        with pytest.raises(RuntimeError, match=r"size|shape"):
+            type(model).from_pretrained(tmp_path / "pruned")
+        loaded = load_pruned(tmp_path / "pruned")
+    else:
+        assert getattr(result.model.config, field) == widths.pop() < WIDTH
+        assert not hasattr(result.model.config, WIDTHS_KEY)
+        loaded = type(model).from_pretrained(tmp_path / "pruned")
+    assert type(loaded) is type(model)
+    batch = inputs(kind, seed=9)
+    assert torch.equal(logits(loaded, batch), logits(result.model, batch))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_widths_of_their_own_load_with_our_loader_and_padded_with_any(kind: str, tmp_path: Path) -> None:
+    model = tiny(kind)
+    last = find_blocks(model)[-1].name
+    result = prune(model, config(targets=(last,)), calibration=batches(kind))
+    batch = inputs(kind, seed=9)
+    expected = logits(result.model, batch)
+    export(result.model, tmp_path / "own")
+    with pytest.raises(RuntimeError, match=r"size|shape"):
+        type(model).from_pretrained(tmp_path / "own")
+    loaded = load_pruned(tmp_path / "own")
+    assert type(loaded) is type(model)
+    assert [b.width for b in find_blocks(loaded)] == [b.width for b in find_blocks(result.model)]
+    assert torch.equal(logits(loaded, batch), expected)
+    export(loaded, tmp_path / "again")  # what was loaded can be written and loaded again
+    assert torch.equal(logits(load_pruned(tmp_path / "again"), batch), expected)
+    export(result.model, tmp_path / "padded", pad_to_uniform=True)
+    plain = type(model).from_pretrained(tmp_path / "padded")
+    assert (logits(plain, batch) - expected).abs().max() <= 2e-5 * expected.abs().max()
+    assert len({b.width for b in find_blocks(result.model)}) == 2  # exporting did not alter it
+
+
+def test_base_model_loads_from_a_checkpoint_with_a_head(tmp_path: Path) -> None:
+    result = prune(tiny("bert"), config(targets=("layer.1",)), calibration=batches("bert"))
+    result.model.save_pretrained(tmp_path / "pruned")
+    base = load_pruned(tmp_path / "pruned", model_class=tr.BertModel)
+    assert [b.width for b in find_blocks(base)] == [WIDTH, 16]
+    batch = inputs("bert")
+    with torch.no_grad():
+        assert torch.equal(base(**batch).last_hidden_state, result.model.bert(**batch).last_hidden_state)
+
+
+def test_loader_reads_plain_checkpoints_and_refuses_wrong_widths(tmp_path: Path) -> None:
+    model = tiny("llama")
+    model.save_pretrained(tmp_path / "dense")
+    assert torch.equal(
+        logits(load_pruned(tmp_path / "dense"), inputs("llama")), logits(model, inputs("llama"))
+    )
+    setattr(model.config, WIDTHS_KEY, {"model.layers.9": 4})
+    model.save_pretrained(tmp_path / "wrong")
+    with pytest.raises(ValueError, match=r"gives model\.layers\.9 the width 4"):
+        load_pruned(tmp_path / "wrong")
+
+
+def test_export_never_overwrites_unasked(tmp_path: Path) -> None:
+    export(tiny("llama", seed=1), tmp_path / "there")
+    (tmp_path / "there" / "file").write_text("mine")
+    with pytest.raises(FileExistsError):
+        export(tiny("llama"), tmp_path / "there")
+    assert (tmp_path / "there" / "file").read_text() == "mine"
+    export(tiny("llama"), tmp_path / "there", overwrite=True)
+    assert not (tmp_path / "there" / "file").exists()
+    batch = inputs("llama")
+    assert torch.equal(logits(load_pruned(tmp_path / "there"), batch), logits(tiny("llama"), batch))
