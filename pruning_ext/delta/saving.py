@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, ShardWri
 from pruning_ext.encoding import WHOLE, encode
 from pruning_ext.files import atomic_directory, write_json
 from pruning_ext.huggingface import describe_model
+from pruning_ext.parallel import in_threads
 from pruning_ext.progress import progress
 from pruning_ext.pruners.config import PruneConfig
 from pruning_ext.pruners.ken_config import KENConfig
@@ -80,7 +80,7 @@ def save_delta(
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         pairs = pair_tensors(model, base, "base")
         shards = ShardWriter(temporary, max_shard_size)
-        tensors = _write_pairs(shards, progress(pairs, "write", show_progress))
+        tensors = _write_pairs(shards, pairs, "write", show_progress)
         _finish(temporary, shards, tensors, model, base, config, files)
     return Path(directory)
 
@@ -127,35 +127,42 @@ def prune_to_delta(
         made = plan_for(model, config, pretrained=pretrained, show_progress=show_progress)
         resetting = Resetting(model, made, pretrained, device=device)
         shards = ShardWriter(temporary, max_shard_size)
-        pairs = progress(resetting.pairs, resetting.config.criterion, show_progress)
-        tensors = _write_pairs(shards, pairs, resetting.pruned)
+        criterion = resetting.config.criterion
+        tensors = _write_pairs(shards, resetting.pairs, criterion, show_progress, resetting.pruned)
         _finish(temporary, shards, tensors, model, pretrained, made.config, files)
     return DeltaResult(Path(directory), shards.bytes, made, resetting.report())
 
 
 def _write_pairs(
-    shards: ShardWriter, pairs: Iterable[Pair], prune: Callable[[Pair], Pair] = lambda pair: pair
+    shards: ShardWriter,
+    pairs: Sequence[Pair],
+    what: str,
+    show_progress: bool,
+    prune: Callable[[Pair], Pair] = lambda pair: pair,
 ) -> dict[str, dict[str, Any]]:
     """Write what each pair needs, pruned, and return the entries of the configuration by name."""
     entries = {}
-    with ThreadPoolExecutor(1) as hashing:  # while the pair is pruned and encoded
-        for pair in pairs:
-            hashed = None if pair.base is None else hashing.submit(tensor_sha256, pair.base)
-            tensor = prune(pair).tensor
-            encoded = encode(tensor, pair.base)
-            shards.add({pair.name + suffix: part for suffix, part in encoded.parts.items()})
-            digest = hashed.result() if hashed and encoded.encoding != WHOLE else None
-            entries[pair.name] = {
-                "shape": list(tensor.shape),
-                "dtype": str(tensor.dtype).removeprefix("torch."),
-                "encoding": encoded.encoding,
-                "changed": encoded.changed,
-                "parts": sorted(encoded.parts),
-                "tied": list(pair.tied),
-                "base": pair.base_name if digest else None,
-                "base_sha256": digest,
-            }
+    digests = in_threads(_base_sha256, pairs)  # while pairs before are pruned and encoded
+    for pair, digest in zip(progress(pairs, what, show_progress), digests, strict=True):
+        tensor = prune(pair).tensor
+        encoded = encode(tensor, pair.base)
+        shards.add({pair.name + suffix: part for suffix, part in encoded.parts.items()})
+        based = pair.base is not None and encoded.encoding != WHOLE
+        entries[pair.name] = {
+            "shape": list(tensor.shape),
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+            "encoding": encoded.encoding,
+            "changed": encoded.changed,
+            "parts": sorted(encoded.parts),
+            "tied": list(pair.tied),
+            "base": pair.base_name if based else None,
+            "base_sha256": digest if based else None,
+        }
     return entries
+
+
+def _base_sha256(pair: Pair) -> str | None:
+    return None if pair.base is None else tensor_sha256(pair.base)
 
 
 def _finish(
