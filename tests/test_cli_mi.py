@@ -117,6 +117,25 @@ def test_widths_of_their_own_say_how_to_load_them(saved: Any, capsys: Any, tmp_p
     tr.AutoModelForCausalLM.from_pretrained(tmp_path / "padded")
 
 
+def test_what_is_said_of_a_padded_model_is_what_lies_on_the_disk(
+    saved: Any, capsys: Any, tmp_path: Path
+) -> None:
+    model, directory, file = saved
+    common = ("mi", directory, "--ratio", 0.34, "--round-to", 4, "--calibration", file)
+    run(*common, "--allocation", "global", "--pad-to-uniform", "-o", tmp_path / "padded")
+    said = capsys.readouterr().out
+    loaded = tr.AutoModelForCausalLM.from_pretrained(tmp_path / "padded")
+    dense, count = (sum(p.numel() for p in each.parameters()) for each in (model, loaded))
+    narrow = dense - 16 * 3 * 16  # a third of 48 neurons, each of three vectors of 16
+    assert narrow < count < dense
+    assert f"parameters {dense:,} -> {count:,} ({count / dense:.1%}, {narrow:,} without the padding)" in said
+    assert f"{4 * count / 1e3:.1f} kB" in said
+    report = json.loads((tmp_path / "padded" / "pruning_report.json").read_text())
+    assert report["parameters"] == [dense, count]
+    assert report["bytes"] == [4 * dense, 4 * count]
+    assert report["unpadded"] == {"parameters": narrow, "bytes": 4 * narrow}
+
+
 def test_every_option_reaches_the_configuration(saved: Any, tmp_path: Path) -> None:
     _, directory, file = saved
     fields: dict[str, Any] = {

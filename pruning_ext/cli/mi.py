@@ -24,6 +24,7 @@ from pruning_ext.cli.texts import read_texts
 from pruning_ext.huggingface import quiet_transformers
 from pruning_ext.pruners import Calibration, MIConfig, Plan, export, plan, prune
 from pruning_ext.pruners.calibration import read_batches
+from pruning_ext.pruners.checkpoint import pad
 from pruning_ext.pruners.ffn import WIDTHS_KEY
 from pruning_ext.pruners.latency import forward_seconds
 from pruning_ext.pruners.mi_config import ALLOCATIONS, COMPENSATIONS, ESTIMATORS, METRICS, STRATEGIES
@@ -142,31 +143,35 @@ def run(args: argparse.Namespace) -> None:
     batch = calibration and read_batches(model, calibration[:1])[0]
     before = forward_seconds([model], batch)[0] if batch else None
     result = prune(model, todo, calibration=calibration, inplace=True, show_progress=show_progress(args))
+    report = {"config": result.plan.config.to_dict(), **result.report}
+    if args.pad_to_uniform:  # before anything is measured: what is reported is what is written
+        report = pad(result.model, report)
     after = forward_seconds([model], batch)[0] if batch else None
-    report = {"config": result.plan.config.to_dict(), **result.report, "forward_seconds": [before, after]}
+    report["forward_seconds"] = [before, after]
     with quiet_transformers(bars=show_progress(args)):
         written = export(
-            result.model,
-            args.output,
-            tokenizer=tokenizer,
-            report=report,
-            pad_to_uniform=args.pad_to_uniform,
-            overwrite=args.overwrite,
+            result.model, args.output, tokenizer=tokenizer, report=report, overwrite=args.overwrite
         )
-    (old, new), (old_bytes, new_bytes) = report["parameters"], report["bytes"]
-    say(args, f"parameters {old:,} -> {new:,} ({new / old:.1%})")
-    say(args, f"size       {size_text(old_bytes)} -> {size_text(new_bytes)}")
-    if before is not None and after is not None:
-        say(
-            args, f"forward    {before * 1e3:,.1f} ms -> {after * 1e3:,.1f} ms on the first calibration batch"
-        )
-    ours = hasattr(result.model.config, WIDTHS_KEY) and not args.pad_to_uniform
+    _say_report(args, report)
+    ours = hasattr(result.model.config, WIDTHS_KEY)
     say(args, f"{written}: load it with {'pruning_ext.load_pruned' if ours else 'from_pretrained'}")
     if _could_be_global(result.plan):
         say(
             args,
             "--allocation global lost less at the same size where it was measured; its result needs "
             "pruning_ext.load_pruned",
+        )
+
+
+def _say_report(args: argparse.Namespace, report: dict[str, Any]) -> None:
+    (old, new), (old_bytes, new_bytes) = report["parameters"], report["bytes"]
+    padding = f", {report['unpadded']['parameters']:,} without the padding" if "unpadded" in report else ""
+    say(args, f"parameters {old:,} -> {new:,} ({new / old:.1%}{padding})")
+    say(args, f"size       {size_text(old_bytes)} -> {size_text(new_bytes)}")
+    before, after = report["forward_seconds"]
+    if before is not None and after is not None:
+        say(
+            args, f"forward    {before * 1e3:,.1f} ms -> {after * 1e3:,.1f} ms on the first calibration batch"
         )
 
 

@@ -29,11 +29,9 @@ def export(
 
     Args:
         tokenizer: saved beside the model.
-        report: written beside it as ``pruning_report.json``.
-        pad_to_uniform: where widths differ, or the architecture has none to configure, give all blocks the
-            largest width (four times the hidden size for BLOOM) by neurons that are zero on both sides. The
-            outputs stay the same and plain ``from_pretrained`` loads the result; ``model`` is not altered, so
-            a copy of it is made.
+        report: of :func:`~pruning_ext.pruners.prune`, written beside it as ``pruning_report.json``.
+        pad_to_uniform: write what :func:`pad` makes of the model, and of the report, so that plain
+            ``from_pretrained`` loads the result. ``model`` is not altered, so a copy of it is made.
 
     Without padding such a model is loaded by :func:`load_pruned`; plain ``from_pretrained`` refuses it with
     the first tensor whose shape it does not expect.
@@ -42,7 +40,9 @@ def export(
         FileExistsError: ``directory`` exists and ``overwrite`` is false.
     """
     if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):
-        model = _padded(model)
+        model = copy.deepcopy(model)
+        padded = pad(model, report or {})
+        report = padded if report else report
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         model.save_pretrained(temporary)  # type: ignore[operator]
         if tokenizer is not None:
@@ -52,17 +52,35 @@ def export(
     return Path(directory)
 
 
-def _padded(model: nn.Module) -> nn.Module:
-    model = copy.deepcopy(model)
+def pad(model: nn.Module, report: dict[str, Any]) -> dict[str, Any]:
+    """Give all blocks of ``model`` one width, in place, where theirs differ or none can be configured.
+
+    It is the largest of theirs (four times the hidden size for BLOOM). The neurons added are zero on both
+    sides, so the outputs stay the same.
+
+    Returns:
+        ``report`` with the ``parameters`` and ``bytes`` that the model has now; those that it had without the
+        padding stay under ``unpadded``.
+    """
+    if not hasattr(model.config, WIDTHS_KEY):
+        return report
     blocks = find_blocks(model)
     field = family_of(model).width_field
     widest = max(block.width for block in blocks)
     if field is None:
         widest = 4 * int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+    unpadded = _sizes(model)
     for block in blocks:
         widen(block, widest)
     record_widths(model, blocks)
-    return model
+    sizes = _sizes(model)
+    now = {name: [report[name][0], size] for name, size in sizes.items() if name in report}
+    return {**report, **now, "unpadded": unpadded}
+
+
+def _sizes(model: nn.Module) -> dict[str, int]:
+    parameters = list(model.parameters())
+    return {"parameters": sum(p.numel() for p in parameters), "bytes": sum(p.nbytes for p in parameters)}
 
 
 def load_pruned(

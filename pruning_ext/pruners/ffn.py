@@ -270,8 +270,10 @@ def record_widths(model: nn.Module, blocks: list[FFNBlock]) -> None:
     config: Any = model.config
     field = family_of(model).width_field
     widths = {block.name: block.width for block in blocks}
-    if field is not None and len(set(widths.values())) == 1:
-        setattr(config, field, blocks[0].width)
+    plain = 4 * config.hidden_size if field is None else blocks[0].width
+    if set(widths.values()) == {plain}:
+        if field is not None:
+            setattr(config, field, plain)
         config.__dict__.pop(WIDTHS_KEY, None)
     else:
         setattr(config, WIDTHS_KEY, widths)

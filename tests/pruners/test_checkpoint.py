@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,27 @@ def test_widths_of_their_own_load_with_our_loader_and_padded_with_any(kind: str,
     plain = type(model).from_pretrained(tmp_path / "padded")
     assert (logits(plain, batch) - expected).abs().max() <= 2e-5 * expected.abs().max()
     assert len({b.width for b in find_blocks(result.model)}) == 2  # exporting did not alter it
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bloom"])
+def test_the_report_of_a_padded_model_is_of_what_is_written(kind: str, tmp_path: Path) -> None:
+    model = tiny(kind)
+    result = prune(model, config(targets=(find_blocks(model)[-1].name,)), calibration=batches(kind))
+    report = {"config": {}, **result.report}
+    for pad in (False, True):
+        directory = tmp_path / str(pad)
+        export(result.model, directory, report=report, pad_to_uniform=pad)
+        written = json.loads((directory / "pruning_report.json").read_text())
+        loaded = load_pruned(directory)
+        count = sum(p.numel() for p in loaded.parameters())
+        assert written["parameters"] == [report["parameters"][0], count]
+        assert written["bytes"] == [report["bytes"][0], 4 * count]
+        assert written["widths"] == report["widths"]
+    pruned = {name: report[name][1] for name in ("parameters", "bytes")}
+    assert written["unpadded"] == pruned
+    assert pruned["parameters"] < count
+    assert not hasattr(loaded.config, WIDTHS_KEY)
+    assert "unpadded" not in report  # ours was left alone
 
 
 def test_base_model_loads_from_a_checkpoint_with_a_head(tmp_path: Path) -> None:
