@@ -43,6 +43,14 @@ def saved(tmp_path: Path) -> tuple[Any, Path, Path]:
     return model, tmp_path / "model", tmp_path / "texts.txt"
 
 
+def tokens(file: Path, directory: Path) -> Calibration:
+    return Calibration(read_texts(file), tr.AutoTokenizer.from_pretrained(directory))
+
+
+def report(directory: Path) -> Any:
+    return json.loads((directory / "pruning_report.json").read_text())
+
+
 def run(*args: Any, expect: int = 0) -> None:
     assert main([str(arg) for arg in args]) == expect
 
@@ -136,6 +144,49 @@ def test_what_is_said_of_a_padded_model_is_what_lies_on_the_disk(
     assert report["unpadded"] == {"parameters": narrow, "bytes": 4 * narrow}
 
 
+@pytest.mark.parametrize("options", [("--allocation", "global"), ("--targets", "layers.1")])
+def test_what_was_written_with_widths_of_its_own_is_pruned_further(
+    saved: Any, capsys: Any, tmp_path: Path, options: Any
+) -> None:
+    model, directory, file = saved
+    common = ("--ratio", 0.34, "--round-to", 4, "--calibration", file)
+    run("mi", directory, *common, *options, "-o", tmp_path / "first")
+    widths = [block.width for block in find_blocks(load_pruned(tmp_path / "first"))]
+    assert len(set(widths)) == 2
+    run("plan", "mi", tmp_path / "first", *common, "-o", tmp_path / "plan.json")
+    run("mi", tmp_path / "first", "--plan", tmp_path / "plan.json", "-o", tmp_path / "second")
+    second = load_pruned(tmp_path / "second")
+    layers = Plan.load(tmp_path / "plan.json").layers
+    assert [block.width for block in find_blocks(second)] == [x.details["kept_width"] for x in layers]
+    assert [x.details["width"] for x in layers] == widths
+    expected = prune(
+        prune(
+            model,
+            MIConfig.from_dict(report(tmp_path / "first")["config"]),
+            calibration=tokens(file, directory),
+        ).model,
+        MIConfig(ratio=0.34, round_to=4),
+        calibration=tokens(file, directory),
+    ).model
+    batch = inputs("llama")
+    with torch.no_grad():
+        assert torch.equal(second(**batch).logits, expected(**batch).logits)
+
+
+def test_files_that_are_not_of_the_configuration_name_the_tensor(
+    saved: Any, capsys: Any, tmp_path: Path
+) -> None:
+    _, directory, file = saved
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"intermediate_size": 20}))
+    run("mi", directory, "--ratio", 0.34, "--calibration", file, "-o", tmp_path / "out", expect=1)
+    error = capsys.readouterr().err
+    assert error == (
+        f"pruning-ext: error: {directory}: tensor model.layers.0.mlp.gate_proj.weight has shape [24, 16] in its "
+        "files, and [20, 16] in a LlamaForCausalLM as config.json has it\n"
+    )
+
+
 def test_every_option_reaches_the_configuration(saved: Any, tmp_path: Path) -> None:
     _, directory, file = saved
     fields: dict[str, Any] = {
@@ -194,6 +245,25 @@ def test_mistakes_are_one_sentence(
     assert sentence in said
     assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "read"), [("", "model"), ("model", "model"), ("in", "in/texts.txt"), ("in", "in/plan.json")]
+)
+def test_what_is_read_is_never_written_over(
+    saved: Any, capsys: Any, tmp_path: Path, output: str, read: str
+) -> None:
+    _, directory, file = saved
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "texts.txt").write_text(file.read_text())
+    common = ("--ratio", 0.34, "--round-to", 4, "--calibration", tmp_path / "in" / "texts.txt")
+    run("plan", "mi", directory, *common, "-o", tmp_path / "in" / "plan.json")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    todo = ("--plan", tmp_path / read) if read.endswith("plan.json") else common
+    run("mi", directory, *todo, "-o", tmp_path / output, "--overwrite", expect=2)
+    assert f"would replace {tmp_path / read}, which is read" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_texts_come_from_files_of_each_kind(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Prune, write the model to ``args.output``, and say what it is now."""
     todo = _todo(args)
-    check_output(args)
+    check_output(args, args.model, args.config, args.calibration, args.plan)
     model, tokenizer = _load(args)
     calibration = _calibration(args, model, tokenizer)
     batch = calibration and read_batches(model, calibration[:1])[0]

@@ -11,6 +11,8 @@ import torch
 from pruning_ext.cli.common import UsageError
 from pruning_ext.delta.file import CONFIG_NAME
 from pruning_ext.huggingface import find_model_class, quiet_transformers
+from pruning_ext.pruners.checkpoint import load_and_tell
+from pruning_ext.pruners.ffn import WIDTHS_KEY
 
 HUB_SECONDS = 10
 """How long the hub may take to say whether it knows a name."""
@@ -112,6 +114,8 @@ def load_model(
 ) -> Any:
     """The model in a directory or on the hub, in the class its configuration names, on the CPU.
 
+    Blocks of an MI-pruned model have the widths that it was written with.
+
     Args:
         path: a directory or a hub name that :func:`check_model` has seen.
         model_class: a transformers class that overrides the configuration's.
@@ -122,6 +126,7 @@ def load_model(
     Raises:
         UsageError: no class is known.
         MissingWeightsError: the class needs weights that the files lack (they would be random).
+        ValueError: a weight whose shape is not that of the configuration.
     """
     from transformers import AutoConfig
 
@@ -134,7 +139,7 @@ def load_model(
             f"{path}: {option if model_class else 'config.json'} {known}; pass {option} with a class"
         )
     with quiet_transformers(bars=progress):
-        model, found = kind.from_pretrained(path, dtype=dtype, output_loading_info=True)
+        model, found = load_and_tell(path, kind, getattr(config, WIDTHS_KEY, None), dtype=dtype)
     if missing := sorted(found["missing_keys"]):
         raise MissingWeightsError(path, kind.__name__, missing, option)
     return model

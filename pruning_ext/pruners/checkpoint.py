@@ -97,7 +97,8 @@ def load_pruned(
         kwargs: for ``from_pretrained`` (``dtype``, ``device_map`` ...).
 
     Raises:
-        ValueError: the configuration names no known class, or widths of blocks that the model does not have.
+        ValueError: the configuration names no known class, or widths of blocks that the model does not have,
+            or not those of the files.
     """
     config = kwargs.pop("config", None) or transformers.AutoConfig.from_pretrained(directory)
     kind: Any = model_class
@@ -109,15 +110,35 @@ def load_pruned(
                 f"{directory} names the architecture {name!r}, which transformers does not have: "
                 "give model_class"
             )
-    widths = getattr(config, WIDTHS_KEY, None)
-    if widths is None:
-        whole: nn.Module = kind.from_pretrained(directory, config=config, **kwargs)
-        return whole
-    narrow: Any = type(kind.__name__, (kind,), {"__init__": _narrow_init(kind, widths)})
-    narrow.__module__ = kind.__module__
-    model: nn.Module = narrow.from_pretrained(directory, config=config, **kwargs)
-    model.__class__ = kind
-    return model
+    return load_and_tell(directory, kind, getattr(config, WIDTHS_KEY, None), config=config, **kwargs)[0]
+
+
+def load_and_tell(
+    directory: str | Path, model_class: Any, widths: dict[str, int] | None, **kwargs: Any
+) -> tuple[nn.Module, dict[str, Any]]:
+    """A model of ``model_class`` whose blocks have ``widths``, and what ``from_pretrained`` tells of loading.
+
+    Raises:
+        ValueError: ``widths`` of blocks that the model does not have, or a tensor of another shape than the
+            configuration asks for.
+    """
+    built = model_class
+    if widths is not None:
+        built = type(model_class.__name__, (model_class,), {"__init__": _narrow_init(model_class, widths)})
+        built.__module__ = model_class.__module__
+    # asked to go on, transformers names the tensors that do not fit, where it would only log them
+    model, found = built.from_pretrained(
+        directory, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
+    )
+    if mismatched := {name: shapes for name, *shapes in found["mismatched_keys"]}:
+        name = next((name for name in model.state_dict() if name in mismatched), min(mismatched))
+        theirs, ours = (list(shape) for shape in mismatched[name])
+        raise ValueError(
+            f"{directory}: tensor {name} has shape {theirs} in its files, and {ours} in a "
+            f"{model_class.__name__} as config.json has it"
+        )
+    model.__class__ = model_class
+    return model, found
 
 
 def _narrow_init(model_class: type[nn.Module], widths: dict[str, int]) -> Any:

@@ -100,6 +100,16 @@ def test_loader_reads_plain_checkpoints_and_refuses_wrong_widths(tmp_path: Path)
     model.save_pretrained(tmp_path / "wrong")
     with pytest.raises(ValueError, match=r"gives model\.layers\.9 the width 4"):
         load_pruned(tmp_path / "wrong")
+    for widths in ({"model.layers.1": 4}, None):
+        setattr(model.config, WIDTHS_KEY, widths)
+        if widths is None:
+            model.config.hidden_size = 32
+        model.save_pretrained(tmp_path / "other")
+        first = "embed_tokens" if widths is None else r"layers\.1\.mlp\.gate_proj"
+        with pytest.raises(
+            ValueError, match=rf"tensor model\.{first}\.weight has shape .* in its files, and"
+        ):
+            load_pruned(tmp_path / "other")
 
 
 def test_export_never_overwrites_unasked(tmp_path: Path) -> None:
