@@ -27,8 +27,6 @@ target_include_directories(pruning_ext_core PUBLIC $<BUILD_INTERFACE:${CMAKE_CUR
 find_package(Threads REQUIRED)  # for common/threads.h
 target_link_libraries(pruning_ext_core PUBLIC Threads::Threads)
 target_compile_features(pruning_ext_core PUBLIC cxx_std_20)
-# Masks are equal to the last bit on every platform: no fused operations but where a kernel file asks for them.
-target_compile_options(pruning_ext_core PRIVATE -ffp-contract=off)
 pruning_ext_own(pruning_ext_core)
 
 # Kernel files, compiled once for each instruction set (csrc/common/cpu_isa.h).
