@@ -60,7 +60,7 @@ void compare(const Case& c, Accuracy accuracy, Method method) {
   const double bound = (accuracy == Accuracy::relative_1e5 ? 1e-5 : 1e-12) + rounding;
   for (std::int64_t r = 0; r < c.rows; ++r) {
     double peak = 0;
-    for (std::int64_t j = 0; j < c.k; ++j) peak = std::max(peak, expected[r * c.k + j]);
+    for (std::int64_t j = 0; j < c.k; ++j) peak = std::max<double>(peak, expected[r * c.k + j]);
     for (std::int64_t j = 0; j < c.k; ++j) {
       const double want = expected[r * c.k + j], got = found[r * c.k + j];
       const double allowed = c.log ? (sizeof(Real) == 8 ? 1e-10 : 1e-4) + rounding * std::fabs(want)
