@@ -39,7 +39,7 @@ class RowSelector {
       std::fill(mask, mask + std::min(params_.k, n), true);
       return Fault::none;
     }
-    if (!std::isfinite(range_.high - range_.low)) quarter(n);
+    rescale(n);
     make_grid();
     order_points(n);
     groups_.assign(row_, n, params_.weight.dtype != DType::float64);
@@ -51,11 +51,12 @@ class RowSelector {
   }
 
  private:
-  // Where the range itself leaves float64: exact, and the densities round to 0 either way.
-  void quarter(std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) row_[i] /= 4;
-    range_.low /= 4;
-    range_.high /= 4;
+  void rescale(std::int64_t n) {
+    const double factor = row_factor(range_.high - range_.low);
+    if (factor == 1) return;
+    for (std::int64_t i = 0; i < n; ++i) row_[i] *= factor;
+    range_.low *= factor;
+    range_.high *= factor;
   }
 
   void make_grid() {
@@ -95,7 +96,7 @@ class RowSelector {
     round_densities(n);
     const auto [low, high] = std::minmax_element(buckets_, buckets_ + k);
     const double lowest = *low, highest = *high;
-    if (highest - lowest >= 4096) {  // too many buckets to count
+    if (!(highest - lowest < 4096)) {  // too many buckets to count
       std::iota(point_order_, point_order_ + k, std::int64_t{0});
       std::stable_sort(point_order_, point_order_ + k,
                        [&](std::int64_t a, std::int64_t b) { return buckets_[a] > buckets_[b]; });

@@ -18,6 +18,14 @@ PRUNING_EXT_HOST_DEVICE inline bool is_undecided(double density, double error, d
   return fabs(density - floor(density) - 0.5) <= error * density + kTailError * highest;
 }
 
+// What a row is multiplied by, so that its grid, bandwidth and densities are finite numbers of full precision. 1 but at
+// the ends of float64, where densities either all round to 0 or are so high that rounding is nothing to them, and a
+// power of two takes nothing from their order (of subnormal entries beside so large a range, the last bits).
+PRUNING_EXT_HOST_DEVICE inline double row_factor(double range) {
+  if (!(range <= 0x1.fffffffffffffp1023)) return 0.25;
+  return range < 0x1p-900 ? 0x1p120 : 1;  // entries that differ by so little are below 2^-847
+}
+
 // kde::rule_bandwidth() by KEN's rule, in its order of operations; `shrink` is n^-0.2, which a kernel is handed, so
 // that all devices have the CPU's.
 PRUNING_EXT_HOST_DEVICE inline double bandwidth_of(double variance, double shrink) {

@@ -127,10 +127,10 @@ __device__ RowShape load_row(const KenJob<P>& job, std::int64_t r, unsigned char
   high = block_reduce(high, Max{});
   const auto value = [raw](unsigned i) { return static_cast<double>(ordered_value(raw[i])); };
   if constexpr (sizeof(Key) == sizeof(double)) {
-    if (!isfinite(high - low)) {  // exact, and the densities round to 0 either way
-      for (unsigned i = threadIdx.x; i < n; i += blockDim.x) raw[i] = ordered_bits(value(i) / 4);
-      low /= 4;
-      high /= 4;
+    if (const double factor = row_factor(high - low); factor != 1 && low < high) {
+      for (unsigned i = threadIdx.x; i < n; i += blockDim.x) raw[i] = ordered_bits(value(i) * factor);
+      low *= factor;
+      high *= factor;
     }
     const double variance = variance_of<false>(n, value, 0);
     if (!holds_variance(variance)) {

@@ -12,12 +12,15 @@ using truth::Row;
 
 namespace {
 
-void same_mask(const char* name, const Row& row, std::int64_t k) {
+// `row` times 2^-exponent is to have the mask of `row`.
+void same_mask(const char* name, const Row& row, std::int64_t k, int exponent = 0) {
   const std::int64_t n = static_cast<std::int64_t>(row.size());
+  Row weight = row;
+  for (double& x : weight) x = std::ldexp(x, -exponent);
   for (const bool keep_ties : {false, true}) {
     const auto mask = std::make_unique<bool[]>(row.size());
     ken::KenParams params;
-    params.weight = {row.data(), DType::float64, 1, n, n, 1};
+    params.weight = {weight.data(), DType::float64, 1, n, n, 1};
     params.k = k;
     params.keep_ties = keep_ties;
     params.mask = mask.get();
@@ -81,6 +84,23 @@ void regimes() {
   same_mask("equal steps, descending", ascending, 67);
 }
 
+// Bandwidths below the normal numbers, whose inverse is infinite: the mask is that of the same row at 2^-374.
+void subnormal() {
+  for (const std::int64_t n : {2, 3, 33, 132, 700}) {
+    for (const double size : {1.0, 5.0, 300.0, 1e6, 1e13}) {  // in units of the least number
+      Row one(static_cast<std::size_t>(n), 0.0);
+      one[static_cast<std::size_t>(n / 2)] = std::ldexp(size, -374);
+      Row row = rounded(truth::normal(n, 0, size), 1);
+      row[0] = size;  // not constant
+      for (double& x : row) x = std::ldexp(x, -374);
+      for (const std::int64_t k : {std::int64_t{1}, std::int64_t{2}, n / 3, n / 2, n - 1}) {
+        same_mask("subnormal", row, k, 700);
+        same_mask("one subnormal", one, k, 700);
+      }
+    }
+  }
+}
+
 void threads_and_faults() {
   constexpr std::int64_t rows = 50, n = 90, size = rows * n;
   Row weight = truth::normal(size);
@@ -109,6 +129,7 @@ void threads_and_faults() {
 void run() {
   every_size();
   regimes();
+  subnormal();
   threads_and_faults();
 }
 

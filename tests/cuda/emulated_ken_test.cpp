@@ -103,6 +103,10 @@ void run() {
     compare<double>(kind, 2, 333, 100, 0.05, kNone);
   }
   compare<double>(Kind::normal, 1, 200, 100, 1e-200, kNone);
+  for (const double spread : {1e-300, 1e-308, 1e-310, 1e-321}) {  // down to a few of the least numbers
+    for (const Kind kind : {Kind::normal, Kind::mostly_zero, Kind::few_values})
+      compare<double>(kind, 1, 200, 100, spread, kNone);
+  }
   compare<double>(Kind::normal, 1, 200, 100, 1e200, kNone);  // the variance is no float64
   compare<double>(Kind::normal, 1, 200, 100, 4e307, kNone);  // the range is not
   compare<float>(Kind::normal, 1, 4096, 2048, 0.02, kHopper);
