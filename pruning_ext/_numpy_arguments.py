@@ -1,12 +1,14 @@
-"""What the functions on NumPy arrays ask of their arguments; no torch here."""
+"""What the functions on NumPy arrays ask of their arrays, and how they reach the kernels; no torch here."""
 
 from __future__ import annotations
 
-import numbers
-import operator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from pruning_ext._arguments import check_at_least
 
 _FLOATS = (np.float64, np.float32, np.float16)
 
@@ -27,8 +29,7 @@ def check_floating(name: str, array: object) -> None:
     """``array`` must be an ndarray that the kernels can read where it lies."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} must be a numpy.ndarray, not {type(array).__name__}")
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{name} must be a plain array: a mask would be ignored; fill or drop what it hides")
+    check_unmasked(name, array)
     if array.dtype.type not in _FLOATS:
         raise TypeError(f"{name} must be float64, float32 or float16, not {array.dtype}")
     if not array.dtype.isnative:
@@ -39,13 +40,12 @@ def check_floating(name: str, array: object) -> None:
         raise ValueError(f"{name} must have aligned entries and strides of whole entries; copy it first")
 
 
-def is_whole(value: object) -> bool:
-    """Whether ``value`` is an integer, of Python's or of NumPy's."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+def check_unmasked(name: str, array: NDArray[Any]) -> None:
+    """A mask must not be ignored in silence."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array: a mask would be ignored; fill or drop what it hides")
 
 
 def thread_count(num_threads: int) -> int:
     """As the kernels take it; 0: as many as the machine has."""
-    if not is_whole(num_threads) or num_threads < 0:
-        raise ValueError(f"num_threads must be a whole number of at least 0, is {num_threads!r}")
-    return min(operator.index(num_threads), 1024)
+    return min(check_at_least("num_threads", num_threads, 0), 1024)

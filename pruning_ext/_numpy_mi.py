@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import operator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from pruning_ext._numpy_arguments import check_floating, is_whole, native, thread_count
+from pruning_ext._arguments import (
+    Correction,
+    Normalize,
+    Strategy,
+    Unit,
+    check_bins,
+    check_codes_shape,
+    check_columns_shape,
+    check_edges,
+    check_partners,
+    check_same_samples,
+    check_strategy,
+    estimator_args,
+)
+from pruning_ext._numpy_arguments import check_floating, check_unmasked, native, thread_count
 
 Codes = NDArray[np.uint8]
-Strategy = Literal["quantile", "uniform", "zero-quantile"]
-Correction = Literal["miller-madow"]
-Normalize = Literal["min", "sqrt", "max", "mean"]
-Unit = Literal["nats", "bits"]
-
-_CHOICES: dict[str, tuple[str | None, ...]] = {
-    "strategy": ("quantile", "uniform", "zero-quantile"),
-    "correction": (None, "miller-madow"),
-    "normalize": (None, "min", "sqrt", "max", "mean"),
-    "unit": ("nats", "bits"),
-}
 
 
 class TopK(NamedTuple):
@@ -43,18 +45,15 @@ def discretize(
 
     As :func:`pruning_ext.ops.discretize`, which states strategies, edges and errors.
     """
-    _check_columns("x", x)
     threads = thread_count(num_threads)
+    _check_columns("x", x, 0 if edges is not None else 2)
     if edges is not None:
-        check_floating("edges", edges)
+        _check_edges(edges, x)
         codes: Codes = native().encode(x, edges, threads)
         return codes, edges
-    _check_samples("x", x)
-    _check_bins(bins)
-    _check_choice("strategy", strategy)
-    if strategy == "zero-quantile" and bins < 3:
-        raise ValueError(f"bins must be at least 3 with strategy 'zero-quantile', is {bins}")
-    found: tuple[Codes, NDArray[Any]] = native().discretize(x, operator.index(bins), strategy, threads)
+    bins = check_bins(bins)
+    check_strategy(strategy, bins)
+    found: tuple[Codes, NDArray[Any]] = native().discretize(x, bins, strategy, threads)
     return found
 
 
@@ -62,10 +61,8 @@ def contingency(
     codes_x: Codes, codes_y: Codes | None = None, *, bins: int, num_threads: int = 0
 ) -> NDArray[np.int32]:
     """Joint counts ``[N, M, bins, bins]`` of code rows, as :func:`pruning_ext.ops.contingency`."""
-    _check_codes(codes_x, codes_y, bins)
-    counts: NDArray[np.int32] = native().contingency(
-        codes_x, codes_y, operator.index(bins), thread_count(num_threads)
-    )
+    bins = _check_codes(codes_x, codes_y, bins)
+    counts: NDArray[np.int32] = native().contingency(codes_x, codes_y, bins, thread_count(num_threads))
     return counts
 
 
@@ -81,12 +78,8 @@ def mutual_information_from_codes(
     num_threads: int = 0,
 ) -> NDArray[Any]:
     """Mutual information ``[N, M]`` of code rows: :func:`pruning_ext.ops.mutual_information_from_codes`."""
-    _check_codes(codes_x, codes_y, bins)
-    estimator = _estimator(correction, normalize, unit)
-    information: NDArray[Any] = native().mutual_information(
-        codes_x, codes_y, operator.index(bins), *estimator, _is_float64(dtype), thread_count(num_threads)
-    )
-    return information
+    estimator = estimator_args(correction, normalize, unit)
+    return _information(codes_x, codes_y, bins, estimator, dtype, num_threads)
 
 
 def mutual_information(
@@ -101,18 +94,9 @@ def mutual_information(
     num_threads: int = 0,
 ) -> NDArray[Any]:
     """Mutual information ``[N, M]`` between columns, as :func:`pruning_ext.ops.mutual_information`."""
-    _estimator(correction, normalize, unit)
+    estimator = estimator_args(correction, normalize, unit)
     codes_x, codes_y, dtype = _codes_of(x, y, bins, strategy, num_threads)
-    return mutual_information_from_codes(
-        codes_x,
-        codes_y,
-        bins=bins,
-        correction=correction,
-        normalize=normalize,
-        unit=unit,
-        dtype=dtype,
-        num_threads=num_threads,
-    )
+    return _information(codes_x, codes_y, bins, estimator, dtype, num_threads)
 
 
 def mutual_information_topk_from_codes(
@@ -128,19 +112,8 @@ def mutual_information_topk_from_codes(
     num_threads: int = 0,
 ) -> TopK:
     """The ``k`` best partners of each code row, without the matrix: as the op of this name."""
-    _check_codes(codes_x, codes_y, bins)
-    estimator = _estimator(correction, normalize, unit)
-    if not is_whole(k):
-        raise TypeError(f"k must be a whole number, not {type(k).__name__}")
-    partners = max(len(codes_x) - 1, 0) if codes_y is None else len(codes_y)
-    if not 0 <= k <= partners:
-        raise ValueError(f"k must be between 0 and the number of partners, {partners}, is {k}")
-    threads = thread_count(num_threads)
-    return TopK(
-        *native().mutual_information_topk(
-            codes_x, operator.index(k), codes_y, operator.index(bins), *estimator, _is_float64(dtype), threads
-        )
-    )
+    estimator = estimator_args(correction, normalize, unit)
+    return _best_partners(codes_x, k, codes_y, bins, estimator, dtype, num_threads)
 
 
 def mutual_information_topk(
@@ -156,19 +129,9 @@ def mutual_information_topk(
     num_threads: int = 0,
 ) -> TopK:
     """The ``k`` best partners of each column, as :func:`pruning_ext.ops.mutual_information_topk`."""
-    _estimator(correction, normalize, unit)
+    estimator = estimator_args(correction, normalize, unit)
     codes_x, codes_y, dtype = _codes_of(x, y, bins, strategy, num_threads)
-    return mutual_information_topk_from_codes(
-        codes_x,
-        k,
-        codes_y,
-        bins=bins,
-        correction=correction,
-        normalize=normalize,
-        unit=unit,
-        dtype=dtype,
-        num_threads=num_threads,
-    )
+    return _best_partners(codes_x, k, codes_y, bins, estimator, dtype, num_threads)
 
 
 def mutual_information_sum_from_codes(
@@ -183,13 +146,8 @@ def mutual_information_sum_from_codes(
     num_threads: int = 0,
 ) -> NDArray[Any]:
     """Sums ``[N]`` over all partners, without the matrix: as the op of this name."""
-    _check_codes(codes_x, codes_y, bins)
-    estimator = _estimator(correction, normalize, unit)
-    float64 = _is_float64(dtype)
-    sums: NDArray[np.float64] = native().mutual_information_sum(
-        codes_x, codes_y, operator.index(bins), *estimator, thread_count(num_threads)
-    )
-    return sums if float64 else sums.astype(np.float32)
+    estimator = estimator_args(correction, normalize, unit)
+    return _sums(codes_x, codes_y, bins, estimator, dtype, num_threads)
 
 
 def mutual_information_sum(
@@ -204,29 +162,69 @@ def mutual_information_sum(
     num_threads: int = 0,
 ) -> NDArray[Any]:
     """Sums ``[N]`` over all partners of each column, as :func:`pruning_ext.ops.mutual_information_sum`."""
-    _estimator(correction, normalize, unit)
+    estimator = estimator_args(correction, normalize, unit)
     codes_x, codes_y, dtype = _codes_of(x, y, bins, strategy, num_threads)
-    return mutual_information_sum_from_codes(
-        codes_x,
-        codes_y,
-        bins=bins,
-        correction=correction,
-        normalize=normalize,
-        unit=unit,
-        dtype=dtype,
-        num_threads=num_threads,
+    return _sums(codes_x, codes_y, bins, estimator, dtype, num_threads)
+
+
+_Estimator = tuple[str, str, str]  # as estimator_args gives it
+
+
+def _information(
+    codes_x: Codes,
+    codes_y: Codes | None,
+    bins: int,
+    estimator: _Estimator,
+    dtype: DTypeLike,
+    num_threads: int,
+) -> NDArray[Any]:
+    bins = _check_codes(codes_x, codes_y, bins)
+    information: NDArray[Any] = native().mutual_information(
+        codes_x, codes_y, bins, *estimator, _is_float64(dtype), thread_count(num_threads)
     )
+    return information
+
+
+def _best_partners(
+    codes_x: Codes,
+    k: int,
+    codes_y: Codes | None,
+    bins: int,
+    estimator: _Estimator,
+    dtype: DTypeLike,
+    num_threads: int,
+) -> TopK:
+    bins = _check_codes(codes_x, codes_y, bins)
+    k = check_partners(k, max(len(codes_x) - 1, 0) if codes_y is None else len(codes_y))
+    values, indices = native().mutual_information_topk(
+        codes_x, k, codes_y, bins, *estimator, _is_float64(dtype), thread_count(num_threads)
+    )
+    return TopK(values, indices)
+
+
+def _sums(
+    codes_x: Codes,
+    codes_y: Codes | None,
+    bins: int,
+    estimator: _Estimator,
+    dtype: DTypeLike,
+    num_threads: int,
+) -> NDArray[Any]:
+    bins, float64 = _check_codes(codes_x, codes_y, bins), _is_float64(dtype)
+    sums: NDArray[np.float64] = native().mutual_information_sum(
+        codes_x, codes_y, bins, *estimator, thread_count(num_threads)
+    )
+    return sums if float64 else sums.astype(np.float32)
 
 
 def _codes_of(
     x: NDArray[Any], y: NDArray[Any] | None, bins: int, strategy: Strategy, num_threads: int
 ) -> tuple[Codes, Codes | None, DTypeLike]:
     """Codes of both, and the dtype of their information."""
-    _check_samples("x", x)
+    _check_columns("x", x, 2)
     if y is not None:
-        _check_samples("y", y)
-        if len(x) != len(y):
-            raise ValueError(f"x and y must have the same number of samples, have {len(x)} and {len(y)}")
+        _check_columns("y", y, 2)
+        check_same_samples("x and y", len(x), len(y))
     codes_x, edges_x = discretize(x, bins, strategy, num_threads=num_threads)
     if y is None:
         return codes_x, None, edges_x.dtype
@@ -237,36 +235,17 @@ def _codes_of(
     return codes_x, codes_y, np.promote_types(edges_x.dtype, edges_y.dtype)
 
 
-def _check_columns(name: str, array: NDArray[Any]) -> None:
+def _check_columns(name: str, array: NDArray[Any], least: int) -> None:
     check_floating(name, array)
-    if array.ndim != 2:
-        raise ValueError(f"{name} must have 2 dimensions, samples x variables, has shape {array.shape}")
+    check_columns_shape(name, array.shape, least)
 
 
-def _check_samples(name: str, array: NDArray[Any]) -> None:
-    _check_columns(name, array)
-    if len(array) < 2:
-        raise ValueError(f"{name} must have at least 2 samples, has shape {array.shape}")
-
-
-def _check_bins(bins: int) -> None:
-    if not is_whole(bins):
-        raise TypeError(f"bins must be a whole number, not {type(bins).__name__}")
-    if not 2 <= bins <= 256:
-        raise ValueError(f"bins must be between 2 and 256, is {bins}")
-
-
-def _check_choice(name: str, value: object) -> None:
-    if value not in _CHOICES[name]:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, _CHOICES[name]))}, is {value!r}")
-
-
-def _estimator(correction: str | None, normalize: str | None, unit: str) -> tuple[str, str, str]:
-    """As the kernels take it."""
-    _check_choice("correction", correction)
-    _check_choice("normalize", normalize)
-    _check_choice("unit", unit)
-    return correction or "none", normalize or "none", unit
+def _check_edges(edges: NDArray[Any], x: NDArray[Any]) -> None:
+    check_floating("edges", edges)
+    wanted = np.float64 if x.dtype == np.float64 else np.float32
+    check_edges(edges.shape, x.shape[1], str(edges.dtype), np.dtype(wanted).name, str(x.dtype))
+    if not edges.flags.c_contiguous:
+        raise ValueError("edges must be contiguous")
 
 
 def _is_float64(dtype: DTypeLike) -> bool:
@@ -275,21 +254,17 @@ def _is_float64(dtype: DTypeLike) -> bool:
     return np.dtype(dtype) == np.float64
 
 
-def _check_codes(codes_x: Codes, codes_y: Codes | None, bins: int) -> None:
-    _check_bins(bins)
+def _check_codes(codes_x: Codes, codes_y: Codes | None, bins: int) -> int:
+    """uint8 ``[N, T]``, and ``[M, T]`` or None; the number of bins."""
+    number = check_bins(bins)
     for name, codes in (("codes_x", codes_x), ("codes_y", codes_y)):
         if codes is None and name == "codes_y":
             continue
         if not isinstance(codes, np.ndarray) or codes.dtype != np.uint8:
-            raise TypeError(
-                f"{name} must be a uint8 array, not {getattr(codes, 'dtype', type(codes).__name__)}"
-            )
-        if codes.ndim != 2:
-            raise ValueError(f"{name} must have 2 dimensions [N, T], has shape {codes.shape}")
-        if codes.shape[1] < 2:
-            raise ValueError(f"{name} must have at least 2 samples, has shape {codes.shape}")
-    if codes_y is not None and codes_x.shape[1] != codes_y.shape[1]:
-        raise ValueError(
-            "codes_x and codes_y must have the same number of samples, "
-            f"have {codes_x.shape[1]} and {codes_y.shape[1]}"
-        )
+            found = getattr(codes, "dtype", type(codes).__name__)
+            raise TypeError(f"{name} must be a uint8 array, not {found}")
+        check_unmasked(name, codes)
+        check_codes_shape(name, codes.shape)
+    if codes_y is not None:
+        check_same_samples("codes_x and codes_y", codes_x.shape[1], codes_y.shape[1])
+    return number

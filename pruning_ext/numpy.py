@@ -16,14 +16,24 @@ depend on it.
 from __future__ import annotations
 
 import math
-import numbers
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pruning_ext._numpy_arguments import check_floating, is_whole, native, thread_count
+from pruning_ext._arguments import (
+    check_at_least,
+    check_bandwidth,
+    check_bandwidth_shape,
+    check_flag,
+    check_kept,
+    check_points_shape,
+    check_rows_shape,
+    check_rtol,
+    check_weight_shape,
+    check_weights_shape,
+)
+from pruning_ext._numpy_arguments import check_floating, native, thread_count
 from pruning_ext._numpy_mi import (
     TopK,
     contingency,
@@ -50,8 +60,6 @@ __all__ = [
     "mutual_information_topk",
     "mutual_information_topk_from_codes",
 ]
-
-_RULES = ("scott", "silverman", "ken")
 
 
 def gaussian_kde(
@@ -88,25 +96,17 @@ def gaussian_kde(
             range, a constant row under a rule.
         TypeError: what is not an array, or a dtype that is not supported.
     """
-    _check_rows("samples", samples)
+    log, leave_one_out = check_flag("log", log), check_flag("leave_one_out", leave_one_out)
+    rtol, threads = check_rtol(rtol), thread_count(num_threads)
+    check_floating("samples", samples)
+    check_rows_shape("samples", samples.shape)
     check_floating("points", points)
-    rows, count = samples.shape
-    if points.ndim not in (1, 2) or (points.ndim == 2 and points.shape[0] != rows):
-        raise ValueError(
-            f"points must have shape [K] or [{rows}, K] for samples of shape {samples.shape}, "
-            f"has {points.shape}"
-        )
-    if leave_one_out and points.shape[-1] != count:
-        raise ValueError(
-            f"leave_one_out needs a point for each of {count} samples in a row, points has {points.shape[-1]}"
-        )
+    check_points_shape(samples.shape, points.shape, leave_one_out)
     weights = _weights(samples, weights)
-    threads = thread_count(num_threads)
     h = _bandwidth(samples, bandwidth, weights, threads)
-    points = np.broadcast_to(points, (rows, points.shape[-1]))
-    core = native()
-    density: NDArray[Any] = core.gaussian_kde(
-        samples, points, h, weights, log, leave_one_out, _rtol(rtol), threads
+    points = np.broadcast_to(points, (len(samples), points.shape[-1]))
+    density: NDArray[Any] = native().gaussian_kde(
+        samples, points, h, weights, log, leave_one_out, rtol, threads
     )
     return density
 
@@ -135,13 +135,12 @@ def gaussian_kde_grid(
     Raises:
         ValueError, TypeError: as :func:`gaussian_kde`.
     """
-    _check_rows("samples", samples)
-    if not is_whole(num_points) or num_points < 1:
-        raise ValueError(f"num_points must be a whole number of at least 1, is {num_points!r}")
-    threads = thread_count(num_threads)
+    rtol, threads = check_rtol(rtol), thread_count(num_threads)
+    check_floating("samples", samples)
+    check_rows_shape("samples", samples.shape)
+    number = min(check_at_least("num_points", num_points, 1), 2**63 - 1)
     h = _bandwidth(samples, bandwidth, None, threads)
-    core = native()
-    grid, density = core.gaussian_kde_grid(samples, operator.index(num_points), h, _rtol(rtol), threads)
+    grid, density = native().gaussian_kde_grid(samples, number, h, rtol, threads)
     return grid, density
 
 
@@ -167,44 +166,19 @@ def ken_mask(
         TypeError: what is not an array, or a dtype that is not supported.
     """
     check_floating("weight", weight)
-    if weight.ndim < 2:
-        raise ValueError(f"weight must have at least 2 dimensions [R, n], has shape {weight.shape}")
-    if not is_whole(k):
-        raise TypeError(f"k must be a whole number, not {k!r}")
-    if k < 0:
-        raise ValueError(f"k must not be negative, is {k}")
+    check_weight_shape(weight.shape)
+    number, keep_ties = check_kept(k), check_flag("keep_ties", keep_ties)
     rows, n = weight.shape[0], math.prod(weight.shape[1:])
     matrix = weight if weight.ndim == 2 else weight.reshape(rows, n)
-    core = native()
-    mask: NDArray[np.bool_] = core.ken_mask(
-        matrix, min(operator.index(k), n), keep_ties, thread_count(num_threads)
-    )
+    mask: NDArray[np.bool_] = native().ken_mask(matrix, min(number, n), keep_ties, thread_count(num_threads))
     return mask.reshape(weight.shape)
-
-
-def _check_rows(name: str, array: NDArray[Any]) -> None:
-    """``array`` must be ``[R, N]`` with entries in its rows."""
-    check_floating(name, array)
-    if array.ndim != 2:
-        raise ValueError(f"{name} must have 2 dimensions [R, N], has shape {array.shape}")
-    if array.shape[1] == 0 and array.shape[0] > 0:
-        raise ValueError(f"{name} has rows without entries: its shape is {array.shape}")
-
-
-def _rtol(rtol: float | None) -> float | None:
-    if rtol is not None and not 0 <= rtol < 1:
-        raise ValueError(f"rtol must be at least 0 and below 1, is {rtol}")
-    return None if rtol is None else float(rtol)
 
 
 def _weights(samples: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[Any] | None:
     if weights is None:
         return None
     check_floating("weights", weights)
-    if weights.shape not in (samples.shape, samples.shape[1:]):
-        raise ValueError(
-            f"weights must have the shape of samples {samples.shape} or of a row of it, has {weights.shape}"
-        )
+    check_weights_shape(samples.shape, weights.shape)
     return np.broadcast_to(weights, samples.shape)
 
 
@@ -212,25 +186,14 @@ def _bandwidth(
     samples: NDArray[Any], bandwidth: object, weights: NDArray[Any] | None, threads: int
 ) -> NDArray[np.float64]:
     """As the kernels take it: float64 ``[R]``."""
-    rows = samples.shape[0]
-    if isinstance(bandwidth, str):
-        if bandwidth not in _RULES:
-            raise ValueError(
-                f"bandwidth must be one of {_RULES}, a number or an array [R], not {bandwidth!r}"
-            )
-        rule: NDArray[np.float64] = native().kde_bandwidth(samples, weights, bandwidth, threads)
-        return rule
+    rows = len(samples)
     if isinstance(bandwidth, np.ndarray):
         check_floating("bandwidth", bandwidth)
-        if bandwidth.ndim > 0 and bandwidth.shape != (rows,):
-            raise ValueError(f"bandwidth must have shape [{rows}], has {bandwidth.shape}")
+        check_bandwidth_shape(bandwidth.shape, rows)
         # R numbers: the one copy the kernels ask for.
         return np.ascontiguousarray(np.broadcast_to(bandwidth, (rows,)), dtype=np.float64)
-    if isinstance(bandwidth, bool) or not isinstance(bandwidth, numbers.Real):
-        raise TypeError(
-            f"bandwidth must be one of {_RULES}, a number or an array [R], not {type(bandwidth).__name__}"
-        )
-    h = float(bandwidth)
-    if not 0 < h < math.inf:
-        raise ValueError(f"bandwidth must be positive and finite, is {bandwidth}")
+    h = check_bandwidth(bandwidth, "an array [R]")
+    if isinstance(h, str):
+        found: NDArray[np.float64] = native().kde_bandwidth(samples, weights, h, threads)
+        return found
     return np.full(rows, h)

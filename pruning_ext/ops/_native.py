@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -103,15 +102,6 @@ def check_floating(name: str, tensor: Tensor) -> None:
         raise TypeError(f"{name} must be a dense tensor, not {str(tensor.layout)[6:]}")
 
 
-def check_rows(name: str, tensor: Tensor) -> None:
-    """``tensor`` must be ``[R, N]`` with entries in its rows."""
-    check_floating(name, tensor)
-    if tensor.dim() != 2:
-        raise ValueError(f"{name} must have 2 dimensions [R, N], has shape {tuple(tensor.shape)}")
-    if tensor.shape[1] == 0 and tensor.shape[0] > 0:
-        raise ValueError(f"{name} has rows without entries: its shape is {tuple(tensor.shape)}")
-
-
 def check_device(name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
     """Both tensors must be on one device."""
     if tensor.device != other.device:
@@ -123,10 +113,8 @@ def result_dtype(tensor: Tensor) -> torch.dtype:
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32
 
 
-def whole_number(value: int) -> int | None:
-    """``value`` as an int, at most what an op can be handed, or None; in a graph it may be symbolic."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, torch.SymInt) or torch.compiler.is_compiling():
-        return value
-    return min(operator.index(value), 2**63 - 1) if hasattr(value, "__index__") else None
+def as_int64(number: int) -> int:
+    """At most what an op can be handed; in a graph, where the number may be symbolic, as it is."""
+    if isinstance(number, torch.SymInt) or torch.compiler.is_compiling():
+        return number
+    return min(number, 2**63 - 1)

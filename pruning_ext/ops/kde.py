@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import torch
 from torch import Tensor
 
-from pruning_ext.ops._native import call, check_device, check_floating, check_rows, result_dtype, whole_number
-
-_RULES = ("scott", "silverman", "ken")
+from pruning_ext._arguments import (
+    check_at_least,
+    check_bandwidth,
+    check_bandwidth_shape,
+    check_flag,
+    check_points_shape,
+    check_rows_shape,
+    check_rtol,
+    check_weights_shape,
+)
+from pruning_ext.ops._native import as_int64, call, check_device, check_floating, result_dtype
 
 
 def gaussian_kde(
@@ -61,32 +67,17 @@ def gaussian_kde(
     References: Greengard and Strain, *The fast Gauss transform*, 1991; Greengard and Lee,
     *Accelerating the nonuniform fast Fourier transform*, 2004.
     """
-    check_rows("samples", samples)
+    log, leave_one_out = check_flag("log", log), check_flag("leave_one_out", leave_one_out)
+    rtol = check_rtol(rtol)
+    check_floating("samples", samples)
+    check_rows_shape("samples", samples.shape)
     check_floating("points", points)
-    rows, count = samples.shape
-    if points.dim() not in (1, 2) or (points.dim() == 2 and points.shape[0] != rows):
-        raise ValueError(
-            f"points must have shape [K] or [{rows}, K] for samples of shape {tuple(samples.shape)}, "
-            f"has {tuple(points.shape)}"
-        )
-    if leave_one_out and points.shape[-1] != count:
-        raise ValueError(
-            f"leave_one_out needs a point for each of {count} samples in a row, points has {points.shape[-1]}"
-        )
+    check_points_shape(samples.shape, points.shape, leave_one_out)
     check_device("points", points, "samples", samples)
     weights = _weights(samples, weights)
     h = _bandwidth(samples, bandwidth, weights)
-    return call(
-        "gaussian_kde",
-        samples.device,
-        samples,
-        points.expand(rows, -1),
-        h,
-        weights,
-        log,
-        leave_one_out,
-        _rtol(rtol),
-    )
+    points = points.expand(len(samples), -1)
+    return call("gaussian_kde", samples.device, samples, points, h, weights, log, leave_one_out, rtol)
 
 
 def gaussian_kde_grid(
@@ -107,33 +98,19 @@ def gaussian_kde_grid(
     Raises:
         ValueError, TypeError: as :func:`gaussian_kde`.
     """
-    check_rows("samples", samples)
-    number = whole_number(num_points)
-    if number is None or number < 1:
-        raise ValueError(f"num_points must be a whole number of at least 1, is {num_points!r}")
+    rtol = check_rtol(rtol)
+    check_floating("samples", samples)
+    check_rows_shape("samples", samples.shape)
+    number = as_int64(check_at_least("num_points", num_points, 1))
     h = _bandwidth(samples, bandwidth, None)
-    return call("gaussian_kde_grid", samples.device, samples, number, h, _rtol(rtol))
-
-
-def _rtol(rtol: float | None) -> float | None:
-    if rtol is None:
-        return None
-    if isinstance(rtol, bool) or not isinstance(rtol, Real):
-        raise TypeError(f"rtol must be None or a number, not {type(rtol).__name__}")
-    if not 0 <= rtol < 1:
-        raise ValueError(f"rtol must be at least 0 and below 1, is {rtol}")
-    return float(rtol)
+    return call("gaussian_kde_grid", samples.device, samples, number, h, rtol)
 
 
 def _weights(samples: Tensor, weights: Tensor | None) -> Tensor | None:
     if weights is None:
         return None
     check_floating("weights", weights)
-    if tuple(weights.shape) not in (tuple(samples.shape), tuple(samples.shape[1:])):
-        raise ValueError(
-            f"weights must have the shape of samples {tuple(samples.shape)} or of a row of it, "
-            f"has {tuple(weights.shape)}"
-        )
+    check_weights_shape(samples.shape, weights.shape)
     check_device("weights", weights, "samples", samples)
     return weights.expand(samples.shape)
 
@@ -141,27 +118,16 @@ def _weights(samples: Tensor, weights: Tensor | None) -> Tensor | None:
 def _bandwidth(samples: Tensor, bandwidth: float | str | Tensor, weights: Tensor | None) -> Tensor:
     """As the kernels take it: float64 ``[R]``."""
     rows = samples.shape[0]
-    if isinstance(bandwidth, str):
-        if bandwidth not in _RULES:
-            raise ValueError(
-                f"bandwidth must be one of {_RULES}, a number or a tensor [R], not {bandwidth!r}"
-            )
-        return call("kde_bandwidth", samples.device, samples, weights, bandwidth)
     if isinstance(bandwidth, Tensor):
         check_floating("bandwidth", bandwidth)
-        if bandwidth.dim() > 0 and tuple(bandwidth.shape) != (rows,):
-            raise ValueError(f"bandwidth must have shape [{rows}], has {tuple(bandwidth.shape)}")
+        check_bandwidth_shape(bandwidth.shape, rows)
         check_device("bandwidth", bandwidth, "samples", samples)
-        return (
-            bandwidth.to(torch.float64).expand(rows).contiguous()
-        )  # R numbers: the one copy the kernels ask for
-    if isinstance(bandwidth, bool) or not isinstance(bandwidth, Real):
-        raise TypeError(
-            f"bandwidth must be one of {_RULES}, a number or a tensor [R], not {type(bandwidth).__name__}"
-        )
-    if not 0 < bandwidth < float("inf"):
-        raise ValueError(f"bandwidth must be positive and finite, is {bandwidth}")
-    return torch.full((rows,), float(bandwidth), dtype=torch.float64, device=samples.device)
+        # R numbers: the one copy the kernels ask for.
+        return bandwidth.to(torch.float64).expand(rows).contiguous()
+    h = check_bandwidth(bandwidth, "a tensor [R]")
+    if isinstance(h, str):
+        return call("kde_bandwidth", samples.device, samples, weights, h)
+    return torch.full((rows,), h, dtype=torch.float64, device=samples.device)
 
 
 @torch.library.register_fake("pruning_ext::gaussian_kde")

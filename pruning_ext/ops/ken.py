@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pruning_ext.ops._native import call, check_floating, whole_number
+from pruning_ext._arguments import check_flag, check_kept, check_weight_shape
+from pruning_ext.ops._native import as_int64, call, check_floating
 
 
 def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
@@ -34,13 +35,8 @@ def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
     Source: Mastromattei and Zanzotto, *Less is KEN*, 2024.
     """
     check_floating("weight", weight)
-    if weight.dim() < 2:
-        raise ValueError(f"weight must have at least 2 dimensions [R, n], has shape {tuple(weight.shape)}")
-    number = whole_number(k)
-    if number is None:
-        raise TypeError(f"k must be a whole number, not {k!r}")
-    if number < 0:
-        raise ValueError(f"k must not be negative, is {k}")
+    check_weight_shape(weight.shape)
+    number, keep_ties = as_int64(check_kept(k)), check_flag("keep_ties", keep_ties)
     rows = weight if weight.dim() == 2 else weight.flatten(1)
     return call("ken_mask", weight.device, rows, number, keep_ties).view(weight.shape)
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pruning_ext.ops._mi_arguments import (
+from pruning_ext._arguments import (
     Correction,
     Normalize,
     Strategy,
     Unit,
     check_bins,
+    check_strategy,
+    estimator_args,
+)
+from pruning_ext.ops._mi_arguments import (
     check_codes,
     check_columns,
     check_columns_of_both,
-    check_edges,
-    check_samples,
-    check_strategy,
-    estimator_args,
+    check_edges_of,
     is_float64,
     num_partners,
 )
@@ -62,10 +63,10 @@ def discretize(
     """
     if edges is not None:
         check_columns(x, "x")
-        check_edges(edges, x)
+        check_edges_of(x, edges)
         return call("encode", x.device, x.detach(), edges.detach()), edges
-    check_samples(x, "x")
-    check_bins(bins)
+    check_columns(x, "x", 2)
+    bins = check_bins(bins)
     check_strategy(strategy, bins)
     codes, new_edges = call("discretize", x.device, x.detach(), bins, strategy)
     return codes, new_edges
@@ -89,7 +90,7 @@ def contingency(codes_x: Tensor, codes_y: Tensor | None = None, *, bins: int) ->
         TypeError: codes that are not uint8.
         ValueError: a wrong shape, different numbers of samples, a code of ``bins`` or more.
     """
-    check_codes(codes_x, codes_y, bins)
+    bins = check_codes(codes_x, codes_y, bins)
     return call("contingency", codes_x.device, codes_x, codes_y, bins)
 
 
@@ -117,7 +118,7 @@ def mutual_information_from_codes(
         ValueError: a wrong shape, different numbers of samples, a code of ``bins`` or more, an
             unknown choice.
     """
-    check_codes(codes_x, codes_y, bins)
+    bins = check_codes(codes_x, codes_y, bins)
     estimator = estimator_args(correction, normalize, unit)
     return call("mutual_information", codes_x.device, codes_x, codes_y, bins, *estimator, is_float64(dtype))
 
@@ -156,7 +157,7 @@ def mutual_information(
     """
     estimator = estimator_args(correction, normalize, unit)
     check_columns_of_both(x, y)
-    check_bins(bins)
+    bins = check_bins(bins)
     check_strategy(strategy, bins)
     if _PACKS and x.is_cuda and bins <= 16 and len(x) < 1 << 22:  # csrc/mi/mi_cuda.cu: takes_packed()
         other = None if y is None else y.detach()

@@ -7,15 +7,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pruning_ext.ops._mi_arguments import (
+from pruning_ext._arguments import (
     Correction,
     Normalize,
     Strategy,
     Unit,
-    check_codes,
+    check_partners,
     estimator_args,
-    is_float64,
 )
+from pruning_ext.ops._mi_arguments import check_codes, is_float64, num_partners
 from pruning_ext.ops._native import call
 from pruning_ext.ops.mi import codes_of
 
@@ -39,13 +39,9 @@ def mutual_information_topk_from_codes(
     dtype: torch.dtype = torch.float32,
 ) -> TopK:
     """The ``k`` partners of each code row, without the ``N x M`` matrix: :func:`mutual_information_topk`."""
-    check_codes(codes_x, codes_y, bins)
+    bins = check_codes(codes_x, codes_y, bins)
     estimator = estimator_args(correction, normalize, unit)
-    if isinstance(k, bool) or not isinstance(k, int | torch.SymInt):
-        raise TypeError(f"k must be a whole number, not {type(k).__name__}")
-    partners = len(codes_x) - 1 if codes_y is None else len(codes_y)
-    if not 0 <= k <= max(partners, 0):
-        raise ValueError(f"k must be between 0 and the number of partners, {max(partners, 0)}, is {k}")
+    k = check_partners(k, max(num_partners(codes_x, codes_y) - (codes_y is None), 0))
     float64 = is_float64(dtype)
     op = "mutual_information_topk"
     values, indices = call(op, codes_x.device, codes_x, k, codes_y, bins, *estimator, float64)
@@ -89,7 +85,7 @@ def mutual_information_sum_from_codes(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Row sums ``[N]`` over all partners, without the ``N x M`` matrix: :func:`mutual_information_sum`."""
-    check_codes(codes_x, codes_y, bins)
+    bins = check_codes(codes_x, codes_y, bins)
     estimator = estimator_args(correction, normalize, unit)
     is_float64(dtype)
     return call("mutual_information_sum", codes_x.device, codes_x, codes_y, bins, *estimator).to(dtype)

@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pruning_ext.ops._mi_arguments import (
+from pruning_ext._arguments import (
     Correction,
     Normalize,
     Strategy,
     Unit,
+    check_at_least,
     check_bins,
-    check_columns,
     check_strategy,
     estimator_args,
 )
+from pruning_ext.ops._mi_arguments import check_columns
 from pruning_ext.ops._native import result_dtype
 from pruning_ext.ops.mi import discretize, mutual_information_from_codes
 from pruning_ext.ops.mi_reductions import (
@@ -97,14 +98,11 @@ class MutualInformation:
         normalize: Normalize | None = None,
         unit: Unit = "nats",
     ) -> None:
-        check_bins(bins)
+        self.bins = check_bins(bins)
         check_strategy(strategy, bins)
         estimator_args(correction, normalize, unit)
-        if isinstance(edge_samples, bool) or not isinstance(edge_samples, int) or edge_samples < 2:
-            raise ValueError(f"edge_samples must be a whole number of at least 2, is {edge_samples!r}")
-        self.bins = bins
         self.strategy: Strategy = strategy
-        self.edge_samples = edge_samples
+        self.edge_samples = check_at_least("edge_samples", edge_samples, 2)
         self.correction: Correction | None = correction
         self.normalize: Normalize | None = normalize
         self.unit: Unit = unit

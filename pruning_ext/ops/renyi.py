@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from numbers import Real
 
 import torch
 from torch import Tensor
 
 from pruning_ext import reference
-from pruning_ext.ops._mi_arguments import Unit, check_choice, check_samples
-from pruning_ext.ops._native import check_device, result_dtype
+from pruning_ext._arguments import (
+    UNITS,
+    Unit,
+    check_bandwidth,
+    check_bandwidth_shape,
+    check_choice,
+    check_same_samples,
+)
+from pruning_ext.ops._mi_arguments import check_columns
+from pruning_ext.ops._native import check_device, check_floating, result_dtype
 
-_RULES = ("scott", "silverman", "ken")
 _BLOCK = 1 << 24  # elements of a work tensor: 64 MiB in float32
 
 
@@ -50,25 +58,24 @@ def renyi_mutual_information(
         elements, or ``T^2`` or ``T (N + M)`` where that is more.
 
     Raises:
-        TypeError: a wrong dtype.
+        TypeError: a wrong dtype, a bandwidth that is none of these.
         ValueError: a wrong shape, fewer than two samples, different numbers of samples, NaN or infinity,
             an ``alpha`` or a ``bandwidth`` that is not positive.
 
     Source: Sanchez Giraldo, Rao and Principe, *Measures of entropy from data using infinitely divisible
     kernels*, 2015; used for pruning by Huang, Song and Pao, *Large Language Model Pruning*, 2024.
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < math.inf:
+    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 < alpha < math.inf:
         raise ValueError(f"alpha must be positive and finite, is {alpha!r}")
-    check_choice(unit, ("bits", "nats"), "unit")
+    check_choice("unit", unit, UNITS)
     scaled_x = _scaled(x, "x", bandwidth)
     scaled_y = None
     if y is not None:
         if isinstance(bandwidth, Tensor):
             raise ValueError("bandwidth must be a number or a rule where there is y, not a tensor")
-        check_samples(y, "y")
+        check_columns(y, "y", 2)
         check_device("y", y, "x", x)
-        if len(x) != len(y):
-            raise ValueError(f"x and y must have the same number of samples, have {len(x)} and {len(y)}")
+        check_same_samples("x and y", len(x), len(y))
         scaled_y = _scaled(y, "y", bandwidth)
         dtype = torch.promote_types(scaled_x.dtype, scaled_y.dtype)
         scaled_x, scaled_y = scaled_x.to(dtype), scaled_y.to(dtype)
@@ -81,24 +88,30 @@ def renyi_mutual_information(
 
 def _scaled(x: Tensor, name: str, bandwidth: float | str | Tensor) -> Tensor:
     """Columns divided by their bandwidth, so that all Gram matrices are ``exp(-(x_i - x_j)^2 / 2)``."""
-    check_samples(x, name)
+    check_columns(x, name, 2)
     finite = torch.isfinite(x).all(0)
     if not finite.all():
         raise ValueError(f"{name} has NaN or infinity in column {int((~finite).nonzero()[0])}")
     values = x.to(result_dtype(x))
-    if isinstance(bandwidth, str):
-        check_choice(bandwidth, _RULES, "bandwidth")
-        width = reference.kde_bandwidth(values.double().T, bandwidth)
-        width = torch.where(
-            (values == values[0]).all(0), 1.0, width
-        )  # a constant column has no scale of its own
-        return (values.double() / width).to(values.dtype)
-    width = torch.as_tensor(bandwidth, dtype=torch.float64, device=x.device)
-    if width.dim() > 0 and tuple(width.shape) != (x.shape[1],):
-        raise ValueError(f"bandwidth must have shape [{x.shape[1]}], has {tuple(width.shape)}")
-    if not bool(((width > 0) & width.isfinite()).all()):
-        raise ValueError("bandwidth must be positive and finite")
-    return (values.double() / width).to(values.dtype)
+    return (values.double() / _widths(values, bandwidth)).to(values.dtype)
+
+
+def _widths(values: Tensor, bandwidth: float | str | Tensor) -> Tensor:
+    """The columns' bandwidths, float64 ``[N]`` or one for all."""
+    if isinstance(bandwidth, Tensor):
+        check_floating("bandwidth", bandwidth)
+        check_bandwidth_shape(bandwidth.shape, values.shape[1])
+        check_device("bandwidth", bandwidth, "x", values)
+        bad = ~((bandwidth > 0) & bandwidth.isfinite()).expand(values.shape[1])
+        if bad.any():
+            column = int(bad.nonzero()[0])
+            raise ValueError(f"bandwidth must be positive and finite; it is not in column {column}")
+        return bandwidth.double()
+    h = check_bandwidth(bandwidth, "a tensor [N]")
+    if isinstance(h, str):
+        constant = (values == values[0]).all(0)  # such a column has no scale of its own
+        return torch.where(constant, 1.0, reference.kde_bandwidth(values.double().T, h))
+    return torch.tensor(h, dtype=torch.float64, device=values.device)
 
 
 def _all_pairs(x: Tensor, y: Tensor | None, _alpha: float) -> Tensor:

@@ -94,14 +94,29 @@ def test_bandwidths(activations: Callable[..., Tensor]) -> None:
     assert torch.allclose(rules[2], renyi_mutual_information(x, bandwidth=ken), atol=1e-12)
 
 
+def test_numpy_scalars_serve_as_numbers(activations: Callable[..., Tensor]) -> None:
+    x = activations(20, 0)
+    truth = renyi_mutual_information(x, alpha=2.0, bandwidth=0.5)
+    assert torch.equal(renyi_mutual_information(x, alpha=np.float32(2), bandwidth=np.float32(0.5)), truth)
+
+
 def test_bad_arguments(activations: Callable[..., Tensor]) -> None:
     x = activations(20, 0)
     for alpha in (0, -1, math.inf, math.nan, "2"):
         with pytest.raises(ValueError, match=r"^alpha must be positive and finite"):
             renyi_mutual_information(x, alpha=alpha)  # type: ignore[arg-type]
     for bandwidth in (0.0, -1.0, math.inf, math.nan):
-        with pytest.raises(ValueError, match=r"^bandwidth must be positive and finite$"):
+        with pytest.raises(ValueError, match=rf"^bandwidth must be positive and finite, is {bandwidth}$"):
             renyi_mutual_information(x, bandwidth=bandwidth)
+        widths = torch.ones(12)
+        widths[7] = bandwidth
+        with pytest.raises(ValueError, match=r"^bandwidth must be positive and finite; .* in column 7$"):
+            renyi_mutual_information(x, bandwidth=widths)
+    for bandwidth, kind in ((None, "NoneType"), (True, "bool"), ([1.0] * 12, "list")):
+        with pytest.raises(TypeError, match=rf"^bandwidth must be one of .* or a tensor \[N\], not {kind}$"):
+            renyi_mutual_information(x, bandwidth=bandwidth)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^bandwidth is on meta and x on cpu; move one of them$"):
+        renyi_mutual_information(x, bandwidth=torch.ones(12, device="meta"))
     with pytest.raises(ValueError, match=r"^bandwidth must be one of"):
         renyi_mutual_information(x, bandwidth="isj")
     with pytest.raises(ValueError, match=r"^bandwidth must have shape \[12\], has \(3,\)$"):
@@ -114,6 +129,9 @@ def test_bad_arguments(activations: Callable[..., Tensor]) -> None:
         renyi_mutual_information(x, x[:10])
     with pytest.raises(ValueError, match=r"^unit must be one of"):
         renyi_mutual_information(x, unit="bans")  # type: ignore[arg-type]
+    for alpha in (True, None, [2]):
+        with pytest.raises(ValueError, match=r"^alpha must be positive and finite"):
+            renyi_mutual_information(x, alpha=alpha)  # type: ignore[arg-type]
     x[3, 5] = math.nan
     with pytest.raises(ValueError, match=r"^x has NaN or infinity in column 5$"):
         renyi_mutual_information(x)
