@@ -36,6 +36,12 @@ def model_name(model: nn.Module) -> str | None:
     return getattr(getattr(model, "config", None), "_name_or_path", None) or None
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model that ``torch.compile`` wrapped, whose names have no prefix; any other as it is."""
+    inner = getattr(model, "_orig_mod", model)
+    return inner if isinstance(inner, nn.Module) else model
+
+
 def main_dtype(model: nn.Module) -> str:
     """The dtype that holds most of the parameters, as in ``float32``."""
     sizes: Counter[str] = Counter()

@@ -182,8 +182,8 @@ def test_files_that_are_not_of_the_configuration_name_the_tensor(
     run("mi", directory, "--ratio", 0.34, "--calibration", file, "-o", tmp_path / "out", expect=1)
     error = capsys.readouterr().err
     assert error == (
-        f"pruning-ext: error: {directory}: tensor model.layers.0.mlp.gate_proj.weight has shape [24, 16] in its "
-        "files, and [20, 16] in a LlamaForCausalLM as config.json has it\n"
+        f"pruning-ext: error: {directory}: tensor model.layers.0.mlp.gate_proj.weight has shape [24, 16] "
+        "in its files, and [20, 16] in a LlamaForCausalLM as config.json has it\n"
     )
 
 

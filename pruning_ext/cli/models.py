@@ -139,8 +139,8 @@ def load_model(
             f"{path}: {option if model_class else 'config.json'} {known}; pass {option} with a class"
         )
     with quiet_transformers(bars=progress):
-        model, found = load_and_tell(path, kind, getattr(config, WIDTHS_KEY, None), dtype=dtype)
-    if missing := sorted(found["missing_keys"]):
+        model, told = load_and_tell(path, kind, getattr(config, WIDTHS_KEY, None), dtype=dtype)
+    if missing := sorted(told["missing_keys"]):
         raise MissingWeightsError(path, kind.__name__, missing, option)
     return model
 

@@ -10,33 +10,32 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
+from pruning_ext.huggingface import unwrapped
 from pruning_ext.ops.mi import discretize, mutual_information_from_codes
 from pruning_ext.ops.renyi import renyi_mutual_information
-from pruning_ext.pruners.calibration import Batch, read_batches
+from pruning_ext.pruners.calibration import read_batches
 from pruning_ext.pruners.compensation import Refit, refit_down_projection
 from pruning_ext.pruners.doubts import too_few_tokens
 from pruning_ext.pruners.ffn import FFNBlock, find_blocks, narrow, record_widths
 from pruning_ext.pruners.method import Method, register_method, warn
 from pruning_ext.pruners.mi_config import MIConfig
 from pruning_ext.pruners.mi_layers import describe_layer, kept_of, new_down_projection, replacement
+from pruning_ext.pruners.passes import Passes
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
 from pruning_ext.pruners.selection import NeuronStatistics, Ranking, allocate, kept_neurons, rank
-from pruning_ext.pruners.sensitivity import Sensitivity, split
-from pruning_ext.pruners.statistics import BlockStatistics, Replacement, Wanted, block_bytes, gather
+from pruning_ext.pruners.sensitivity import Sensitivity
+from pruning_ext.pruners.statistics import BlockStatistics, Wanted, eager
 from pruning_ext.pruners.targets import select_names
 
 __all__ = ["MIConfig", "apply_plan", "make_plan"]
 
-STATISTICS_BYTES = 4 * 2**30
-"""Most that one pass's statistics take, unless one block takes more or ``blocks_per_pass`` is given."""
 
-
+@eager()
 def make_plan(
     model: nn.Module,
     config: MIConfig,
@@ -52,18 +51,19 @@ def make_plan(
 
     Raises:
         ValueError: an architecture that is not supported, targets that match nothing, a ratio or width that
-            removes no neuron or all of them, a model on the meta device, calibration that is missing or
-            empty.
+            removes no neuron or all of them, a model on the meta device or (for the Fisher metric) loaded in
+            inference mode, calibration that is missing or empty.
     """
     if pretrained is not None:
         raise ValueError("pretrained is given: it is for KEN, MI pruning needs calibration inputs instead")
+    model = unwrapped(model)
     blocks = targeted_blocks(model, config)
     limits = [removal_limit(config, block) for block in blocks]
     batches = read_batches(model, calibration) if config.needs_calibration else []
     sensitivity = None
-    if config.metric == "fisher" and config.selection in ("joint", "greedy", "importance"):
+    if config.needs_gradients:
         sensitivity = Sensitivity(model, blocks, seed=config.seed)
-    passes = _Passes(model, blocks, config, batches, sensitivity, show_progress)
+    passes = Passes(model, blocks, config, batches, sensitivity, show_progress)
     samples = config.tokens if config.pairwise else 0
     refits = config.compensation == "ridge"
 
@@ -111,6 +111,11 @@ def targeted_blocks(model: nn.Module, config: MIConfig) -> list[FFNBlock]:
     for name, parameter in model.named_parameters():
         if parameter.is_meta:
             raise ValueError(f"tensor {name} is on the meta device: load the model's weights first")
+        if parameter.is_inference() and config.needs_gradients:
+            raise ValueError(
+                f"tensor {name} was made under torch.inference_mode(), where no gradient can pass: load the "
+                "model outside of it, or give metric 'norm'"
+            )
     known = [name for name, _ in model.named_modules() if name]
     names = select_names(
         [b.name for b in blocks], config.targets, config.ignore, known=known, what="FFN block"
@@ -196,64 +201,7 @@ def refit_block(block: FFNBlock, found: BlockStatistics, keep: Tensor, ridge: fl
     )
 
 
-@dataclass
-class _Passes:
-    """Runs over the calibration inputs, one per group of blocks, so that memory is bounded.
-
-    ``sensitivity``, if any, shares the forward pass of the first run, which is of the dense model.
-    """
-
-    model: nn.Module
-    blocks: Sequence[FFNBlock]
-    config: MIConfig
-    batches: Sequence[Batch]
-    sensitivity: Sensitivity | None
-    show: bool
-    replaced: dict[nn.Module, Replacement] = field(default_factory=dict)
-    tokens: int = 0
-    sampled: int = 0
-
-    def run(
-        self, description: str, wanted: Wanted, *, needed: bool = True
-    ) -> Iterator[tuple[int, BlockStatistics | None]]:
-        """Each block's number and statistics; ``None`` where none are ``needed`` or there is no input."""
-        if not needed or not self.batches:
-            yield from ((i, None) for i in range(len(self.blocks)))
-            return
-        size = self._group_size(wanted)
-        starts = range(0, len(self.blocks), size)
-        for number, start in enumerate(starts):
-            group = self.blocks[start : start + size]
-            title = description if len(starts) == 1 else f"{description} {number + 1}/{len(starts)}"
-            first, self.sensitivity = self.sensitivity, None
-            ahead, rest = split(self.batches) if first else ((), self.batches)
-            statistics: list[BlockStatistics | None] = list(
-                gather(
-                    self.model,
-                    group,
-                    rest,
-                    wanted,
-                    replaced=self.replaced,
-                    ahead=ahead,
-                    through=first.observe if first else None,
-                    show_progress=self.show,
-                    description=title,
-                )
-            )
-            for offset in range(len(group)):
-                found, statistics[offset] = statistics[offset], None  # freed as soon as it is used
-                if found is not None:  # all blocks see the same tokens
-                    self.tokens, self.sampled = found.tokens, max(self.sampled, len(found.samples))
-                yield start + offset, found
-
-    def _group_size(self, wanted: Wanted) -> int:
-        if self.config.blocks_per_pass is not None:
-            return self.config.blocks_per_pass
-        if self.config.recalibrate:
-            return 1
-        return max(1, STATISTICS_BYTES // max(block_bytes(block, wanted) for block in self.blocks))
-
-
+@eager()
 def apply_plan(
     model: nn.Module,
     plan: Plan,
@@ -268,6 +216,7 @@ def apply_plan(
         A report: parameters and bytes before and after, widths before and after per block, seconds.
     """
     start = time.perf_counter()
+    model = unwrapped(model)
     before = ModelSummary.of(model)
     blocks = find_blocks(model)
     named = {block.name: block for block in blocks}

@@ -137,6 +137,11 @@ class MIConfig(PruneConfig):
         return self.selection in PAIRWISE
 
     @property
+    def needs_gradients(self) -> bool:
+        """Whether neurons are weighed by what the model's predictions feel of them."""
+        return self.metric == "fisher" and self.selection in ("joint", "greedy", "importance")
+
+    @property
     def tokens(self) -> int:
         """Tokens whose activations are kept."""
         return self.max_tokens if self.max_tokens is not None else DEFAULT_TOKENS[self.estimator]

@@ -9,6 +9,7 @@ only cost time. :func:`block_bytes` says what one block takes.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -134,6 +135,20 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in training.items():
             module.training = mode
+
+
+@contextmanager
+def eager() -> Iterator[None]:
+    """Tensors that autograd knows and modules whose hooks are called, whatever mode the caller is in.
+
+    Running sums outlive the passes that add to them, and a compiled module calls only the hooks that it had
+    when it was compiled.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        if "torch._dynamo" in sys.modules:  # without it nothing is compiled; importing it takes seconds
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        yield
 
 
 def run_forward(model: nn.Module, batch: Batch) -> Any:

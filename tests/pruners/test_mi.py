@@ -251,7 +251,7 @@ def test_number_of_passes_does_not_change_the_result(monkeypatch: pytest.MonkeyP
     model = tiny("llama")
     whole = plan(model, config(), calibration=batches("llama"))
     pieces = [plan(model, config(blocks_per_pass=1), calibration=batches("llama"))]
-    monkeypatch.setattr("pruning_ext.pruners.mi.STATISTICS_BYTES", 1)
+    monkeypatch.setattr("pruning_ext.pruners.passes.STATISTICS_BYTES", 1)
     pieces.append(plan(model, config(), calibration=batches("llama")))
     for piece in pieces:
         assert piece.layers == whole.layers

@@ -1,0 +1,83 @@
+"""The MI pruner on compiled models and in inference mode: the same plan, or a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from pruning_ext import plan, prune
+from pruning_ext.pruners import Plan, export, load_pruned
+from pruning_ext.pruners.ffn import find_blocks
+from tests.pruners.families import ALL, inputs, tiny
+from tests.pruners.test_mi import batches, config, logits
+
+FISHER: dict[str, Any] = {"selection": "importance", "metric": "fisher"}
+
+
+@pytest.fixture
+def compiled_anew() -> Iterator[None]:
+    yield
+    torch.compiler.reset()
+
+
+def assert_same_plan(found: Plan, expected: Plan) -> None:
+    assert found.layers == expected.layers
+    assert found.model == expected.model
+    assert found.tensors.keys() == expected.tensors.keys()
+    assert all(torch.equal(tensor, expected.tensors[name]) for name, tensor in found.tensors.items())
+
+
+@pytest.mark.parametrize("fields", [{}, FISHER, {**FISHER, "allocation": "global"}])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "bert", "deberta-v2", "vit"])
+def test_inference_mode_changes_nothing(kind: str, fields: dict[str, Any]) -> None:
+    model, settings = tiny(kind), config(**fields)
+    expected = plan(model, settings, calibration=batches(kind))
+    with torch.inference_mode():
+        assert_same_plan(plan(model, settings, calibration=batches(kind)), expected)
+        pruned = prune(model, settings, calibration=batches(kind)).model
+    dense = prune(model, settings, calibration=batches(kind)).model
+    assert torch.equal(logits(pruned, inputs(kind)), logits(dense, inputs(kind)))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_model_made_in_inference_mode_is_pruned_without_gradients(kind: str) -> None:
+    with torch.inference_mode():
+        model = tiny(kind)
+    expected = plan(tiny(kind), config(), calibration=batches(kind))
+    assert_same_plan(plan(model, config(), calibration=batches(kind)), expected)
+    result = prune(model, config(), calibration=batches(kind), inplace=True)
+    assert torch.equal(
+        logits(result.model, inputs(kind)), logits(prune(tiny(kind), expected).model, inputs(kind))
+    )
+    first = next(name for name, _ in tiny(kind).named_parameters())
+    sentence = rf"tensor {first} was made under torch\.inference_mode\(\).* give metric 'norm'"
+    with pytest.raises(ValueError, match=sentence):
+        plan(model, config(**FISHER), calibration=batches(kind))
+
+
+@pytest.mark.usefixtures("compiled_anew")
+@pytest.mark.parametrize("fields", [{}, FISHER])
+@pytest.mark.parametrize("how", ["wrapped", "in place", "layer by layer"])
+def test_a_compiled_model_is_pruned_as_any(how: str, fields: dict[str, Any], tmp_path: Any) -> None:
+    settings = config(**fields)
+    expected = prune(tiny("llama"), settings, calibration=batches("llama"))
+    model = tiny("llama")
+    compiled: Any = model
+    if how == "wrapped":
+        compiled = torch.compile(model, backend="aot_eager")
+    for module in {"in place": [model], "layer by layer": model.model.layers, "wrapped": []}[how]:
+        module.compile(backend="aot_eager")
+    before = logits(compiled, inputs("llama"))  # compiled before any hook is there
+    result = prune(compiled, settings, calibration=batches("llama"))
+    assert_same_plan(result.plan, expected.plan)
+    assert torch.equal(logits(compiled, inputs("llama")), before)
+    for given in (result, prune(compiled, settings, calibration=batches("llama"), inplace=True)):
+        found = logits(given.model, inputs("llama"))
+        torch.testing.assert_close(found, logits(expected.model, inputs("llama")), rtol=1e-5, atol=1e-5)
+    export(result.model, tmp_path / "smaller")
+    loaded = load_pruned(tmp_path / "smaller")
+    assert torch.equal(logits(loaded, inputs("llama")), logits(expected.model, inputs("llama")))
+    assert {block.width for block in find_blocks(loaded)} == {16}
