@@ -24,6 +24,7 @@ from pruning_ext.ops._native import check_device, check_floating, result_dtype
 _BLOCK = 1 << 24  # elements of a work tensor: 64 MiB in float32
 
 
+@torch.no_grad()
 def renyi_mutual_information(
     x: Tensor,
     y: Tensor | None = None,
@@ -61,6 +62,9 @@ def renyi_mutual_information(
         TypeError: a wrong dtype, a bandwidth that is none of these.
         ValueError: a wrong shape, fewer than two samples, different numbers of samples, NaN or infinity,
             an ``alpha`` or a ``bandwidth`` that is not positive.
+
+    Plain PyTorch, no op of its own: it looks at its input, so that no graph holds it whole. Not
+    differentiable: the result carries no gradient.
 
     Source: Sanchez Giraldo, Rao and Principe, *Measures of entropy from data using infinitely divisible
     kernels*, 2015; used for pruning by Huang, Song and Pao, *Large Language Model Pruning*, 2024.

@@ -100,6 +100,13 @@ def test_numpy_scalars_serve_as_numbers(activations: Callable[..., Tensor]) -> N
     assert torch.equal(renyi_mutual_information(x, alpha=np.float32(2), bandwidth=np.float32(0.5)), truth)
 
 
+@pytest.mark.parametrize("alpha", [2.0, 1.5])
+def test_no_gradient_rather_than_one_for_memory(activations: Callable[..., Tensor], alpha: float) -> None:
+    x, width = activations(20, 0)[:, :3].requires_grad_(), torch.ones(3, requires_grad=True)
+    assert not renyi_mutual_information(x, x[:, :2], alpha).requires_grad
+    assert not renyi_mutual_information(x, alpha=alpha, bandwidth=width).requires_grad
+
+
 def test_bad_arguments(activations: Callable[..., Tensor]) -> None:
     x = activations(20, 0)
     for alpha in (0, -1, math.inf, math.nan, "2"):

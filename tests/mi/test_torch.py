@@ -140,3 +140,20 @@ def test_inputs_are_left_alone(activations: Callable[..., Tensor]) -> None:
     mutual_information_from_codes(codes, bins=16)
     assert torch.equal(x, before)
     assert torch.equal(codes, kept)
+
+
+def test_a_fault_inside_a_graph_is_the_same_sentence(activations: Callable[..., Tensor]) -> None:
+    x = activations(50, 0)
+    x[3, 5] = float("nan")
+    compiled = torch.compile(lambda y: mutual_information(y), fullgraph=True, backend="aot_eager")
+    with pytest.raises(RuntimeError, match=r"^pruning_ext: x has NaN or infinity in column 5$"):
+        compiled(x)
+    with pytest.raises(ValueError, match=r"^x has NaN or infinity in column 5$"):
+        mutual_information(x)
+
+
+def test_forward_and_reverse_derivatives_are_zero(activations: Callable[..., Tensor]) -> None:
+    x = activations(50, 0)
+    _, tangent = torch.func.jvp(mutual_information, (x,), (x,))
+    assert not tangent.any()
+    assert not torch.func.grad(lambda y: mutual_information(y).sum())(x).any()
