@@ -41,8 +41,9 @@ def gaussian_kde(
             ``"scott"`` and ``"silverman"`` are exactly :class:`scipy.stats.gaussian_kde`'s;
             ``"ken"`` is KEN's 1.06 · population standard deviation · N^(-1/5).
         weights: ``[R, N]`` or ``[N]``, not negative, not all zero; scaled to sum to 1. None: all equal.
-        log: give the logarithm of the density, finite (within 1e-4 of exact for float32, 1e-10 for float64)
-            however far a point lies from every sample.
+        log: give the logarithm of the density, finite however far a point lies from every sample: within
+            1e-4 of exact for float32 and 1e-10 for float64 (2 ``rtol`` where one is given and that is more),
+            plus the rounding of the output's dtype.
         leave_one_out: leave sample ``j`` out of the density at point ``j``; needs ``K == N``.
         rtol: the relative error allowed. None: 1e-5, and 1e-12 for float64 samples. Any method that keeps it
             may be chosen: from 1e-12 on one that takes time linear in ``N + K`` (``csrc/kde/lattice.h``),
