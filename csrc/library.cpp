@@ -1,4 +1,5 @@
-// Every op's schema. Implementations register themselves beside their kernels; public functions are in pruning_ext/ops.
+// The ops' schemas; those that only CUDA has (names with an underscore) stand in its *_op_cuda.cpp. Implementations
+// register themselves beside their kernels; public functions are in pruning_ext/ops.
 #include <torch/csrc/stable/library.h>
 
 STABLE_TORCH_LIBRARY(pruning_ext, library) {
