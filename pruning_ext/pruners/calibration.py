@@ -47,10 +47,10 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
     They are read once and kept, since several passes may need them: 16 bytes per token of text.
 
     Raises:
-        ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D, token ids or
-            lengths that the model has no embedding for.
-        TypeError: one string instead of texts, an item that is neither a tensor nor a mapping, or token ids
-            that are not integers.
+        ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D or not of the ids'
+            shape, inputs that the model does not read, token ids or lengths that it has no embedding for.
+        TypeError: one string instead of texts, an item that is neither a tensor nor a mapping, token ids
+            that are not integers, or images that are.
     """
     if not isinstance(calibration, Calibration):
         calibration = Calibration(calibration)
@@ -91,8 +91,8 @@ def _batch(model: nn.Module, item: Any) -> Batch:
             raise ValueError(
                 f"calibration holds a tensor of shape {list(item.shape)}, expected [B, S] token ids"
             )
-        name = getattr(model, "main_input_name", "input_ids") if item.is_floating_point() else "input_ids"
-        item = {name: item}
+        tokens = item.dim() == 2 and not item.is_floating_point()
+        item = {"input_ids" if tokens else _main_input(model): item}
     if not isinstance(item, Mapping):
         raise TypeError(
             f"calibration holds a {type(item).__name__}, expected tensors, mappings, or texts "
@@ -109,22 +109,27 @@ def _batch(model: nn.Module, item: Any) -> Batch:
     return Batch(inputs, None if mask is None else mask.bool())
 
 
+def _main_input(model: nn.Module) -> str:
+    return str(getattr(model, "main_input_name", "input_ids"))
+
+
 def check_inputs(model: nn.Module, batches: Sequence[Batch]) -> None:
-    """Token ids that the model has embeddings for, in sequences that it has positions for.
+    """What the model reads, of the right kind: token ids that it has embeddings for, in sequences that it has
+    positions for, with a mask of their shape; images as floating-point numbers.
 
     Raises:
-        TypeError: ids that are not integers.
-        ValueError: an id outside the vocabulary, or a sequence that is too long.
+        TypeError: ids that are not integers, or images that are.
+        ValueError: no such input, an id outside the vocabulary, a sequence that is too long, or a mask of
+            another shape.
     """
     table: Any = getattr(model, "get_input_embeddings", lambda: None)()
     vocabulary = getattr(table, "num_embeddings", None)  # none for images
     positions = most_positions(model)
     for number, batch in enumerate(batches):
+        _check_kind(model, batch, number)
         ids = batch.inputs.get("input_ids")
         if ids is None or not ids.numel():
             continue
-        if ids.is_floating_point():
-            raise TypeError(f"input_ids of calibration batch {number} are {ids.dtype}, expected integers")
         if vocabulary is not None:
             lowest, highest = (int(bound) for bound in ids.aminmax())
             if lowest < 0 or highest >= vocabulary:
@@ -137,6 +142,30 @@ def check_inputs(model: nn.Module, batches: Sequence[Batch]) -> None:
                 f"calibration batch {number} has sequences of {ids.shape[1]} tokens, and "
                 f"{type(model).__name__} has {positions} positions: cut them to that length (max_length)"
             )
+
+
+def _check_kind(model: nn.Module, batch: Batch, number: int) -> None:
+    main, inputs = _main_input(model), batch.inputs
+    if main not in inputs and "inputs_embeds" not in inputs:
+        raise ValueError(
+            f"calibration batch {number} has {' and '.join(inputs) or 'no tensor'}, and "
+            f"{type(model).__name__} reads {main}"
+        )
+    for name, value in inputs.items():
+        if name == "input_ids" and value.is_floating_point():
+            raise TypeError(f"input_ids of calibration batch {number} are {value.dtype}, expected integers")
+        if name == "pixel_values" and not value.is_floating_point():
+            raise TypeError(
+                f"pixel_values of calibration batch {number} are {value.dtype}, expected floating-point: "
+                "give what the model's image processor makes of the images"
+            )
+        if name in ("input_ids", "inputs_embeds") and batch.mask is not None:
+            shape = list(value.shape[:2])
+            if list(batch.mask.shape) != shape:
+                raise ValueError(
+                    f"attention_mask of calibration batch {number} has shape {list(batch.mask.shape)}, and "
+                    f"{name} has {shape}"
+                )
 
 
 def most_positions(model: nn.Module) -> int | None:
