@@ -223,7 +223,18 @@ def test_every_option_reaches_the_configuration(saved: Any, tmp_path: Path) -> N
     [
         (("--ratio", 0.5), 2, "give --calibration"),
         ((), 2, "exactly one of ratio, width and threshold"),
-        (("--ratio", 2, "--calibration", "texts.txt"), 2, "ratio must lie from 0 to 1"),
+        (("--ratio", 2, "--calibration", "texts.txt"), 2, "ratio must lie between 0 and 1, both excluded"),
+        (("--ratio", 0, "--calibration", "texts.txt"), 2, "ratio must lie between 0 and 1, both excluded"),
+        (
+            ("--ratio", 0.5, "--max-length", 1, "--calibration", "texts.txt"),
+            2,
+            "--max-length must be at least 2",
+        ),
+        (
+            ("--ratio", 0.5, "--batch-size", 0, "--calibration", "texts.txt"),
+            2,
+            "--batch-size must be at least 1",
+        ),
         (("--ratio", 0.5, "--width", 4, "--calibration", "texts.txt"), 2, "not allowed with"),
         (("--ratio", 0.01, "--calibration", "texts.txt"), 1, "rounds to 0 neurons"),
         (
@@ -239,6 +250,8 @@ def test_mistakes_are_one_sentence(
     saved: Any, capsys: Any, monkeypatch: Any, tmp_path: Path, options: Any, code: int, sentence: str
 ) -> None:
     _, directory, _ = saved
+    if code == 2:
+        monkeypatch.setattr("pruning_ext.cli.mi.load_model", lambda *_, **__: pytest.fail("loaded a model"))
     monkeypatch.chdir(tmp_path)
     run("mi", directory, *options, "-o", tmp_path / "out", expect=code)
     said = capsys.readouterr().err

@@ -85,7 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="the model to prune: directory or hub name")
     group = add_config_options(parser, "seed of every random choice (default 0)")
     amount = group.add_mutually_exclusive_group()
-    amount.add_argument("--ratio", type=float, metavar="R", help="fraction of the neurons to remove, 0 to 1")
+    amount.add_argument(
+        "--ratio", type=float, metavar="R", help="fraction of the neurons to remove, between 0 and 1"
+    )
     amount.add_argument("--width", type=int, metavar="N", help="neurons to keep in each block")
     amount.add_argument(
         "--threshold",
@@ -196,7 +198,11 @@ def make_plan(args: argparse.Namespace) -> Plan:
 
 
 def _todo(args: argparse.Namespace) -> MIConfig | Plan:
-    """The configuration, or the plan to follow; what is missing is told before anything is loaded."""
+    """The configuration, or the plan to follow. What is wrong or missing is told before a model is loaded."""
+    for option, least in (("max_length", 2), ("batch_size", 1)):
+        given = getattr(args, option)
+        if given is not None and given < least:
+            raise UsageError(f"--{option.replace('_', '-')} must be at least {least}, got {given}")
     if args.plan is None:
         config = config_from_args(args, MIConfig, FIELDS, alternatives=("ratio", "width", "threshold"))
         if config.needs_calibration and args.calibration is None:

@@ -126,12 +126,13 @@ def check_int(name: str, value: Any, *, minimum: int) -> None:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
 
 
-def check_share(name: str, value: Any) -> None:
-    """Raise unless ``value`` is a number from 0 to 1."""
+def check_share(name: str, value: Any, *, ends: bool = True) -> None:
+    """Raise unless ``value`` is a number from 0 to 1, or without ``ends`` one between them."""
+    span = "from 0 to 1" if ends else "between 0 and 1, both excluded"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number from 0 to 1, got {value!r}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie from 0 to 1, got {value}")
+        raise TypeError(f"{name} must be a number {span}, got {value!r}")
+    if not (0 <= value <= 1 if ends else 0 < value < 1):
+        raise ValueError(f"{name} must lie {span}, got {value}")
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -27,8 +27,8 @@ class MIConfig(PruneConfig):
     the down projection refitted. It does not look at mutual information; ``selection="joint"`` does.
 
     Attributes:
-        ratio: fraction of the neurons removed. Exactly one of ``ratio``, ``width`` and ``threshold`` is
-            given.
+        ratio: fraction of the neurons removed, between 0 and 1, both excluded. Exactly one of ``ratio``,
+            ``width`` and ``threshold`` is given.
         width: neurons kept in each block.
         threshold: mutual information in nats above which one neuron of a random pair goes, as the paper has
             it; only with ``selection="random_pairs"``. Each block then gets a width of its own.
@@ -81,7 +81,7 @@ class MIConfig(PruneConfig):
                 f"give exactly one of ratio, width and threshold, got {' and '.join(given) or 'none'}"
             )
         if self.ratio is not None:
-            check_share("ratio", self.ratio)
+            check_share("ratio", self.ratio, ends=False)  # nothing or everything is no pruning
         if self.width is not None:
             check_int("width", self.width, minimum=1)
         check_choice("selection", self.selection, SELECTIONS)

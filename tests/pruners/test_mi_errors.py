@@ -21,7 +21,6 @@ from tests.pruners.test_mi import batches, config
     ("fields", "sentence"),
     [
         ({"ratio": 0.01}, r"ratio is 0\.01: it rounds to 0 neurons of FFN block model\.layers\.0"),
-        ({"ratio": 1.0}, r"ratio is 1\.0: it rounds to all 24 neurons"),
         ({"ratio": 0.95}, r"ratio is 0\.95: it rounds to all 24 neurons"),
         ({"ratio": None, "width": 24}, "width is 24: FFN block .* has 24 neurons, so none would go"),
         ({"round_to": 24}, "round_to is 24: FFN block .* has only 24 neurons"),
@@ -56,7 +55,10 @@ def test_missing_inputs_are_sentences() -> None:
     [
         ({}, "exactly one of ratio, width and threshold, got none"),
         ({"ratio": 0.5, "width": 8}, "got ratio and width"),
-        ({"ratio": 1.5}, "ratio must lie from 0 to 1"),
+        ({"ratio": 1.5}, r"ratio must lie between 0 and 1, both excluded, got 1\.5"),
+        ({"ratio": 1.0}, r"ratio must lie between 0 and 1, both excluded, got 1\.0"),
+        ({"ratio": 0}, r"ratio must lie between 0 and 1, both excluded, got 0"),
+        ({"ratio": float("nan")}, r"ratio must lie between 0 and 1, both excluded, got nan"),
         ({"ratio": 0.5, "selection": "best"}, "selection must be one of joint"),
         ({"ratio": 0.5, "estimator": "kde"}, "estimator must be one of"),
         ({"ratio": 0.5, "compensation": "magic"}, "compensation must be one of"),
