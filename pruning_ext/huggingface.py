@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers.utils import logging
 
@@ -53,6 +57,23 @@ def main_dtype(model: nn.Module) -> str:
 def same_config(model: nn.Module, config: dict[str, Any] | None) -> bool:
     """Whether ``model`` is configured as ``config`` says, apart from where it came from."""
     return _lasting(_config_of(model)) == _lasting(config)
+
+
+def check_not_quantized(config: Any, what: str) -> None:
+    """Refuse a model whose configuration says that its weights are quantized: they cannot be pruned.
+
+    Raises:
+        ValueError: naming the method, and ``what`` is quantized.
+    """
+    found = getattr(config, "quantization_config", None)
+    if found:
+        method = (
+            found.get("quant_method") if isinstance(found, dict) else getattr(found, "quant_method", None)
+        )
+        raise ValueError(
+            f"{what} is quantized ({getattr(method, 'value', method)}): pruning needs the weights themselves, "
+            "so prune first and quantize the result, or dequantize it"
+        )
 
 
 def find_model_class(name: str) -> type[nn.Module] | None:
@@ -101,6 +122,20 @@ def set_generation_config(model: Any, description: dict[str, Any]) -> None:
         model.generation_config = transformers.GenerationConfig.from_dict(description["generation_config"])
 
 
+def save_model(model: Any, directory: Path) -> None:
+    """``save_pretrained``, with what the operating system refuses as an ``OSError`` that says so.
+
+    safetensors has an error of its own for a full disk.
+    """
+    try:
+        model.save_pretrained(directory)
+    except SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(directory)) from error
+
+
 @contextlib.contextmanager
 def quiet_transformers(*, bars: bool = False) -> Iterator[None]:
     """No reports of transformers while it loads or saves, and progress bars only with ``bars``."""
@@ -114,12 +149,6 @@ def quiet_transformers(*, bars: bool = False) -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if enabled:
             logging.enable_progress_bar()
-
-
-def _assign(model: nn.Module, name: str, tensor: Tensor) -> None:
-    owner, _, leaf = name.rpartition(".")
-    current = getattr(model.get_submodule(owner), leaf)
-    current.data = tensor
 
 
 def _config_of(model: nn.Module) -> dict[str, Any] | None:

@@ -1,5 +1,7 @@
 """What the command says of models that are not there, or not the right ones."""
 
+import json
+
 import pytest
 import transformers
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
@@ -48,6 +50,27 @@ def test_what_lies_in_the_hubs_cache_is_not_asked_for(monkeypatch):
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: pytest.fail("asked the hub"))
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: "config.json")
     check_model("owner/name")
+
+
+@pytest.mark.parametrize("command", ["ken", "plan ken", "mi", "plan mi"])
+def test_quantized_models_are_refused_before_a_weight_is_read(tmp_path, capsys, command):
+    (tmp_path / "texts.txt").write_text("text")
+    for role, model in zip(("finetuned", "pretrained"), make_pair("llama"), strict=True):
+        model.save_pretrained(tmp_path / role)
+        config = json.loads((tmp_path / role / "config.json").read_text())
+        config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+        (tmp_path / role / "config.json").write_text(json.dumps(config))
+        (tmp_path / role / "model.safetensors").write_bytes(b"never read")
+    texts = ("--ratio", 0.5, "--calibration", tmp_path / "texts.txt")
+    options = (tmp_path / "pretrained", "--density", 0.5) if "ken" in command else texts
+    capsys.readouterr()
+    run(*command.split(), tmp_path / "finetuned", *options, "-o", tmp_path / "out", expect=1)
+    error = capsys.readouterr().err
+    assert error.startswith(
+        f"pruning-ext: error: {tmp_path / 'finetuned'} is quantized (bitsandbytes): pruning "
+    )
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch
 
 from pruning_ext.cli.common import UsageError
 from pruning_ext.delta.file import CONFIG_NAME
-from pruning_ext.huggingface import find_model_class, quiet_transformers
+from pruning_ext.huggingface import check_not_quantized, find_model_class, quiet_transformers
 from pruning_ext.pruners.checkpoint import load_and_tell
 from pruning_ext.pruners.ffn import WIDTHS_KEY
 
@@ -126,11 +126,12 @@ def load_model(
     Raises:
         UsageError: no class is known.
         MissingWeightsError: the class needs weights that the files lack (they would be random).
-        ValueError: a weight whose shape is not that of the configuration.
+        ValueError: quantized weights, or one whose shape is not that of the configuration.
     """
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(path)
+    check_not_quantized(config, path)
     names = [model_class] if model_class else list(config.architectures or [])
     kind: Any = next((found for name in names if (found := find_model_class(name))), None)
     if kind is None:

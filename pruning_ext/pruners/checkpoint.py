@@ -10,7 +10,7 @@ import transformers
 from torch import nn
 
 from pruning_ext.files import atomic_directory, write_json
-from pruning_ext.huggingface import find_model_class
+from pruning_ext.huggingface import find_model_class, save_model
 from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
 
 REPORT_NAME = "pruning_report.json"
@@ -38,13 +38,14 @@ def export(
 
     Raises:
         FileExistsError: ``directory`` exists and ``overwrite`` is false.
+        OSError: it cannot be written, a full disk say; what was there stays.
     """
     if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):
         model = copy.deepcopy(model)
         padded = pad(model, report or {})
         report = padded if report else report
     with atomic_directory(directory, overwrite=overwrite) as temporary:
-        model.save_pretrained(temporary)  # type: ignore[operator]
+        save_model(model, temporary)
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
         if report is not None:

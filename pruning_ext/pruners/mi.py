@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pruning_ext.huggingface import unwrapped
+from pruning_ext.huggingface import check_not_quantized, unwrapped
 from pruning_ext.ops.mi import discretize, mutual_information_from_codes
 from pruning_ext.ops.renyi import renyi_mutual_information
 from pruning_ext.pruners.calibration import read_batches
@@ -107,6 +107,7 @@ def make_plan(
 
 def targeted_blocks(model: nn.Module, config: MIConfig) -> list[FFNBlock]:
     """The FFN blocks that ``config`` names, checked for being there in full."""
+    check_not_quantized(getattr(model, "config", None), "model")
     blocks = find_blocks(model)
     for name, parameter in model.named_parameters():
         if parameter.is_meta:

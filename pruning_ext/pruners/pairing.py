@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pruning_ext.huggingface import check_not_quantized
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -56,8 +58,11 @@ def pair_tensors(model: nn.Module, base: nn.Module, base_role: str = "pretrained
 
     Raises:
         ValueError: the models do not belong together (another ``model_type``, other layers, no tensor in
-            common), a pair differs in dtype or device, or a tensor is on the meta device.
+            common), a pair differs in dtype or device, a tensor is on the meta device, or a model is
+            quantized.
     """
+    for role, each in (("model", model), (base_role, base)):
+        check_not_quantized(getattr(each, "config", None), role)
     _check_model_type(model, base, base_role)
     ours = named_state(model, "model")
     theirs: dict[str, Tensor] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,18 @@ def test_export_never_overwrites_unasked(tmp_path: Path) -> None:
     assert not (tmp_path / "there" / "file").exists()
     batch = inputs("llama")
     assert torch.equal(logits(load_pruned(tmp_path / "there"), batch), logits(tiny("llama"), batch))
+
+
+@pytest.mark.parametrize("limit", [100, 4096], ids=["configuration", "weights"])
+def test_a_disk_that_takes_no_more_is_one_sentence_and_leaves_nothing(limit: int, tmp_path: Path) -> None:
+    export(tiny("llama", seed=1), tmp_path / "old")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))  # a file that grows beyond is refused
+    try:
+        with pytest.raises(OSError, match=r"^\[Errno \d+\] File too large.*$"):
+            export(tiny("llama"), tmp_path / "old", overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()} == before

@@ -95,6 +95,25 @@ def test_names_instead_of_models_are_a_sentence() -> None:
         prune(tiny("llama"), KENConfig(density=0.5), pretrained="some/base")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("role", ["model", "pretrained"])
+@pytest.mark.parametrize(
+    "quantization",
+    [{"quant_method": "fp8"}, tr.BitsAndBytesConfig(load_in_8bit=True)],
+    ids=["file", "memory"],
+)
+def test_quantized_models_are_a_sentence(quantization: Any, role: str) -> None:
+    models = {"model": tiny("llama"), "pretrained": tiny("llama", seed=1)}
+    models[role].config.quantization_config = quantization
+    method = "fp8" if isinstance(quantization, dict) else "bitsandbytes"
+    sentence = rf"{role} is quantized \({method}\): pruning needs the weights themselves"
+    for call in (plan, prune):
+        with pytest.raises(ValueError, match=sentence):
+            call(models["model"], KENConfig(density=0.5), pretrained=models["pretrained"])
+        if role == "model":
+            with pytest.raises(ValueError, match=sentence):
+                call(models["model"], config(), calibration=batches("llama"))
+
+
 def test_config_round_trips_through_a_dictionary() -> None:
     settings = MIConfig(ratio=0.25, selection="greedy", targets=("layers.1",), bins=8)
     assert MIConfig.from_dict(settings.to_dict()) == settings
