@@ -84,6 +84,37 @@ void regimes() {
   same_mask("equal steps, descending", ascending, 67);
 }
 
+// Many values at one distance, as far as distances round: from an outlier, or where values hardly differ. The earliest
+// in the row is found by walks at first, and by a tree once they have become long.
+void equal_distances() {
+  for (const std::int64_t n : {12, 33, 300, 701}) {
+    const auto at = [n](double share) { return static_cast<std::size_t>(share * static_cast<double>(n - 1)); };
+    const Row normal = truth::normal(n);
+    for (const double size : {1e9, 1e16, -1e17, 1e18, 1e300}) {
+      Row row = normal, few = rounded(normal, 0.25);
+      row[at(0.4)] = few[at(0.4)] = size;
+      Row both = row;
+      both[at(0.9)] = -size;
+      Row cluster = row;  // beside the outlier
+      for (std::size_t i = at(0.6); i < at(0.7); ++i) cluster[i] = size * (1 + 0x1p-40 * normal[i]);
+      for (const std::int64_t k : {n / 4, n / 2, n - 2}) {
+        same_mask("outlier", row, k);
+        same_mask("outlier, few values", few, k);
+        same_mask("outliers on both sides", both, k);
+        same_mask("cluster far away", cluster, k);
+      }
+    }
+    for (const double share : {0.5, 0.9, 0.99}) {
+      for (const double size : {1e-12, 1e-16, 1e-18, 1e-25}) {  // of what has vanished
+        Row row = normal;
+        for (std::size_t i = 0; i < at(share); ++i) row[i * 7 % row.size()] *= size;
+        same_mask("mostly vanished", row, n / 2);
+        same_mask("mostly vanished", row, n / 4);
+      }
+    }
+  }
+}
+
 // Bandwidths below the normal numbers, whose inverse is infinite: the mask is that of the same row at 2^-374.
 void subnormal() {
   for (const std::int64_t n : {2, 3, 33, 132, 700}) {
@@ -129,6 +160,7 @@ void threads_and_faults() {
 void run() {
   every_size();
   regimes();
+  equal_distances();
   subnormal();
   threads_and_faults();
 }

@@ -31,12 +31,25 @@ def mostly_zero(random: np.random.Generator, n: int) -> np.ndarray:
     return row
 
 
+def huge_outlier(random: np.random.Generator, n: int) -> np.ndarray:
+    row = random.normal(0, 0.05, n)
+    row[random.integers(n)] = random.choice([-1, 1]) * 1e18
+    return row
+
+
+def vanished(random: np.random.Generator, n: int) -> np.ndarray:
+    row = random.normal(0, 1, n) * np.where(random.random(n) < 0.9, 1e-18, 1)
+    row[0] = 0.1
+    return row
+
+
 def mirrored(random: np.random.Generator, n: int) -> np.ndarray:
     return np.resize(random.normal(0, 0.05, n // 2 + 1), n) * (-1) ** np.arange(n)
 
 
 # Each regime is one that can break a step: the rounding of densities (std), ties of value (duplicates, grids,
-# zeros), ties of distance (lattice, mirrored), and grid points with no weight near them (outliers).
+# zeros), ties of distance (lattice, mirrored; where distances round, hundreds at once: huge outlier, vanished), and
+# grid points with no weight near them (outliers).
 REGIMES: dict[str, tuple[Make, torch.dtype]] = {
     "normal": (lambda random, n: random.normal(0, 0.05, n), torch.float32),
     "normal in float64": (lambda random, n: random.normal(0, 0.05, n), torch.float64),
@@ -51,6 +64,12 @@ REGIMES: dict[str, tuple[Make, torch.dtype]] = {
     "bfloat16 grid": (lambda random, n: random.normal(0, 0.05, n), torch.bfloat16),
     "few values": (lambda random, n: random.integers(-4, 5, n) / 16, torch.float32),
     "mostly zero": (mostly_zero, torch.float32),
+    "huge outlier": (huge_outlier, torch.float32),
+    "huge outlier in float64": (huge_outlier, torch.float64),
+    "huge outlier in bfloat16": (huge_outlier, torch.bfloat16),
+    "vanished": (vanished, torch.float32),
+    "vanished in float64": (vanished, torch.float64),
+    "vanished in bfloat16": (vanished, torch.bfloat16),
     "lattice": (lambda random, n: random.permutation(n) / 64, torch.float32),
     "mirrored": (mirrored, torch.float32),
 }
@@ -98,7 +117,9 @@ def test_bert_rows(regime: str, k: int) -> None:
     check(rows_of(regime, 3, 768), k)
 
 
-@pytest.mark.parametrize("regime", ["normal", "outliers", "float16 grid", "bfloat16 grid", "std 1e-5"])
+@pytest.mark.parametrize(
+    "regime", ["normal", "outliers", "huge outlier", "vanished", "float16 grid", "bfloat16 grid", "std 1e-5"]
+)
 def test_wide_rows(regime: str) -> None:
     weight = rows_of(regime, 1, 3072)
     for k in (1, 2, 768, 1536, 3072):
