@@ -38,7 +38,7 @@ def refit_down_projection(
     bias: Tensor | None,
     keep: Tensor,
     *,
-    ridge: float = 1e-3,
+    ridge: float,
 ) -> Refit:
     """Ridge least squares in float64.
 

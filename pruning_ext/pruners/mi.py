@@ -1,9 +1,10 @@
-"""MI pruning: remove FFN neurons that say what others say, and refit the layer that read them.
+"""MI pruning: remove FFN neurons that can be spared, and refit the layer that read them.
 
 After Huang, Song & Pao, "Large Language Model Pruning", 2024, which draws random pairs of hidden neurons and
-drops one of the two where their mutual information is high. Here all pairs are scored
-(:mod:`pruning_ext.ops.mi`); the paper's way stays available as ``selection="random_pairs"`` with
-``estimator="renyi"``.
+drops one of the two where their mutual information is high. The default asks instead what the model's
+predictions feel of each neuron, because that measured best; ``selection="joint"`` and ``"greedy"`` weigh the
+mutual information of all pairs (:mod:`pruning_ext.ops.mi`), and the paper's way is
+``selection="random_pairs"`` with ``estimator="renyi"``.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ class NeuronStatistics:
     """What a selection may know of one block with ``N`` neurons.
 
     Attributes:
-        importance: ``[N]``, root mean square of each neuron's activation times the norm of its column in the
-            down projection.
+        importance: ``[N]``, root mean square of each neuron's activation times how its column of the down
+            projection is read: its norm, or its sensitivity (:mod:`pruning_ext.pruners.sensitivity`).
         information: ``[N, N]`` mutual information in nats, or ``None`` if the selection does not need it.
     """
 
@@ -75,7 +75,8 @@ def rank(
             * ``"greedy"``: of the most redundant pair that is left, the less important neuron.
             * ``"random_pairs"``: random pairs, one of the two at random if their information exceeds a
               threshold (Huang, Song & Pao 2024); without ``threshold`` the highest one that yields ``count``.
-            * ``"importance"``, ``"random"``: controls that ignore mutual information.
+            * ``"importance"``: the least important, whatever they share with others.
+            * ``"random"``: any; a control.
         count: how many; with ``threshold`` at most how many.
         seed: for the random selections.
         threshold: mutual information in nats, for ``"random_pairs"`` only.

@@ -47,7 +47,7 @@ def test_with_bias_equals_lstsq_with_an_intercept() -> None:
 def test_refit_is_never_worse_than_what_it_replaces(with_bias: bool) -> None:
     for seed in range(5):
         z, weight, bias, keep = problem(seed)
-        fit = refit_down_projection(*moments(z), weight, bias if with_bias else None, keep)
+        fit = refit_down_projection(*moments(z), weight, bias if with_bias else None, keep, ridge=1e-3)
         plain = (z @ weight.T - z[:, keep] @ weight[:, keep].T).square().sum() / (z @ weight.T).square().sum()
         assert fit.uncompensated == pytest.approx(float(plain), rel=1e-9)
         assert fit.error <= fit.uncompensated
@@ -81,7 +81,7 @@ def test_redundant_neurons_are_made_up_for_exactly() -> None:
 def test_silent_neurons_leave_the_weights_alone() -> None:
     weight = torch.randn(3, 4, dtype=torch.float64)
     keep = torch.tensor([0, 2])
-    fit = refit_down_projection(torch.zeros(4, 4), torch.zeros(4), weight, None, keep)
+    fit = refit_down_projection(torch.zeros(4, 4), torch.zeros(4), weight, None, keep, ridge=0.1)
     assert torch.allclose(fit.weight, weight[:, keep])
     assert (fit.error, fit.uncompensated) == (0.0, 0.0)
 
