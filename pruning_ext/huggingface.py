@@ -67,12 +67,11 @@ def check_not_quantized(config: Any, what: str) -> None:
     """
     found = getattr(config, "quantization_config", None)
     if found:
-        method = (
-            found.get("quant_method") if isinstance(found, dict) else getattr(found, "quant_method", None)
-        )
+        fields = found if isinstance(found, dict) else vars(found)
+        method = fields.get("quant_method")
         raise ValueError(
-            f"{what} is quantized ({getattr(method, 'value', method)}): pruning needs the weights themselves, "
-            "so prune first and quantize the result, or dequantize it"
+            f"{what} is quantized ({getattr(method, 'value', method)}): pruning needs the weights, so prune "
+            "first and quantize the result, or dequantize it"
         )
 
 

@@ -105,7 +105,7 @@ def test_quantized_models_are_a_sentence(quantization: Any, role: str) -> None:
     models = {"model": tiny("llama"), "pretrained": tiny("llama", seed=1)}
     models[role].config.quantization_config = quantization
     method = "fp8" if isinstance(quantization, dict) else "bitsandbytes"
-    sentence = rf"{role} is quantized \({method}\): pruning needs the weights themselves"
+    sentence = rf"{role} is quantized \({method}\): pruning needs the weights"
     for call in (plan, prune):
         with pytest.raises(ValueError, match=sentence):
             call(models["model"], KENConfig(density=0.5), pretrained=models["pretrained"])
