@@ -27,7 +27,7 @@ add_library(_C MODULE
   csrc/mi/mi_op_cpu.cpp)
 target_link_libraries(_C PRIVATE pruning_ext_core pruning_ext_torch)
 
-pybind11_add_module(_core MODULE NO_EXTRAS csrc/numpy_module.cpp)
+pybind11_add_module(_core MODULE NO_EXTRAS csrc/numpy_module.cpp csrc/numpy_mi.cpp)
 target_link_libraries(_core PRIVATE pruning_ext_core)
 
 include(Cuda)

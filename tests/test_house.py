@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pruning_ext"
 NATIVE = sorted(path for path in (ROOT / "csrc").rglob("*") if path.suffix in {".h", ".cpp", ".cu", ".cuh"})
 # Bindings, the only files that may know torch or Python.
-BINDINGS = re.compile(r".*_op\.h|torch_op\.h|.*_op_\w+\.cpp|library\.cpp|numpy_module\.cpp")
+BINDINGS = re.compile(r".*_op\.h|torch_op\.h|.*_op_\w+\.cpp|library\.cpp|numpy_\w+\.(?:h|cpp)")
 TORCH_FREE = [path for path in NATIVE if not BINDINGS.fullmatch(path.name)]
 INCLUDE = r'^\s*#\s*include\s*[<"]'
 FOREIGN = re.compile(INCLUDE + r'((?:torch|ATen|c10|caffe2|pybind11|Python|numpy)\b[^>"]*)', re.MULTILINE)
