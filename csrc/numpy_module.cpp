@@ -101,6 +101,14 @@ py::array_t<bool> ken_mask(const py::array& weight, std::int64_t k, bool keep_ti
   return mask;
 }
 
+// Whoever compares instruction sets would otherwise compare nothing.
+std::string isa_problem() {
+  const char* unknown = unknown_isa();
+  if (unknown == nullptr) return "";
+  return "PRUNING_EXT_ISA is '" + std::string(unknown) + "' and is ignored (" + isa_name(cpu_isa()) +
+         " is used): set it to baseline, avx2 or avx512, or unset it";
+}
+
 // Runs a probe `repeats` times on this thread; how many elementary steps that were, for the caller to time.
 std::int64_t probe_steps(const std::string& name, std::int64_t repeats) {
   const probe::Kernels& kernels = probe::active_kernels();
@@ -125,6 +133,7 @@ PYBIND11_MODULE(_core, module) {
   using py::arg;
   module.doc() = "The torch-free core of pruning_ext; pruning_ext.numpy is its public face.";
   module.def("isa", [] { return std::string(isa_name(cpu_isa())); }, "The instruction set that the kernels use here.");
+  module.def("isa_problem", &isa_problem, "A sentence if PRUNING_EXT_ISA names no instruction set, else empty.");
   module.def("gaussian_kde", &gaussian_kde, arg("samples").noconvert(), arg("points").noconvert(), arg("bandwidth"),
              arg("weights"), arg("log"), arg("leave_one_out"), arg("rtol"), arg("num_threads"));
   module.def("gaussian_kde_grid", &gaussian_kde_grid, arg("samples").noconvert(), arg("num_points"), arg("bandwidth"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -13,8 +15,9 @@ from pruning_ext._arguments import check_at_least
 _FLOATS = (np.float64, np.float32, np.float16)
 
 
+@cache
 def native() -> ModuleType:
-    """The compiled core."""
+    """The compiled core; at its first use a warning, if the instruction set asked for is not known."""
     try:
         from pruning_ext import _core
     except ImportError as error:
@@ -22,6 +25,8 @@ def native() -> ModuleType:
             "pruning_ext is not built for this Python: install it with `pip install --no-build-isolation .` "
             f"({error})"
         ) from error
+    if _core.isa_problem():
+        warnings.warn(_core.isa_problem(), RuntimeWarning, stacklevel=2)
     return _core
 
 

@@ -17,6 +17,28 @@ from typing import Any
 from pruning_ext import __version__
 
 _DEVICES = ("cpu", "cuda")
+# The native ops behind each public function. None: plain PyTorch, which runs where PyTorch does.
+_MADE_OF = {
+    "MutualInformation": (
+        "discretize",
+        "encode",
+        "mutual_information",
+        "mutual_information_topk",
+        "mutual_information_sum",
+    ),
+    "contingency": ("contingency",),
+    "discretize": ("discretize", "encode"),
+    "gaussian_kde": ("gaussian_kde", "kde_bandwidth"),
+    "gaussian_kde_grid": ("gaussian_kde_grid", "kde_bandwidth"),
+    "ken_mask": ("ken_mask",),
+    "mutual_information": ("discretize", "mutual_information"),
+    "mutual_information_from_codes": ("mutual_information",),
+    "mutual_information_sum": ("discretize", "mutual_information_sum"),
+    "mutual_information_sum_from_codes": ("mutual_information_sum",),
+    "mutual_information_topk": ("discretize", "mutual_information_topk"),
+    "mutual_information_topk_from_codes": ("mutual_information_topk",),
+    "renyi_mutual_information": (),
+}
 _NOT_BUILT = "pruning_ext is not built: install it with `pip install --no-build-isolation .`"
 
 
@@ -31,8 +53,8 @@ def info() -> dict[str, Any]:
           the package is not built.
         * ``cpu``: the ``instruction_set`` chosen (None if not built), ``cores``, and torch's ``threads``.
         * ``cuda``: torch's own CUDA version (None for a CPU build) and the names of the ``devices`` it sees.
-        * ``ops``: for every native op the device types it has kernels for.
-        * ``numpy``: the ops of :mod:`pruning_ext.numpy`; none if the package is not built.
+        * ``ops``: for every function of :mod:`pruning_ext.ops` the device types that it runs on here.
+        * ``numpy``: the functions of :mod:`pruning_ext.numpy`; none if the package is not built.
         * ``problems``: one sentence for each part that cannot be used, with the remedy. Empty if all is well.
     """
     problems: list[str] = []
@@ -136,6 +158,8 @@ def _instruction_set(problems: list[str]) -> str | None:
     except ImportError as error:
         problems.append(f"{_NOT_BUILT} ({error})")
         return None
+    if _core.isa_problem():
+        problems.append(_core.isa_problem())
     name: str = _core.isa()
     return name
 
@@ -153,9 +177,15 @@ def _ops(torch: ModuleType, problems: list[str]) -> dict[str, list[str]]:
     except ImportError as error:
         problems.append(str(error))
         return {}
-    qualified = (name.partition("::") for name in torch._C._dispatch_get_all_op_names())
-    names = sorted(name.partition(".")[0] for space, _, name in qualified if space == "pruning_ext")
-    return {name: [device for device in _DEVICES if has_kernel(name, device)] for name in names}
+    usable = {"cpu": True, "cuda": torch.version.cuda is not None}
+    return {
+        name: [
+            device
+            for device in _DEVICES
+            if usable[device] and all(has_kernel(part, device) for part in parts)
+        ]
+        for name, parts in _MADE_OF.items()
+    }
 
 
 def _numpy_ops(problems: list[str]) -> list[str]:
@@ -164,7 +194,7 @@ def _numpy_ops(problems: list[str]) -> list[str]:
     except ImportError as error:
         problems.append(str(error))
         return []
-    return list(front_door.__all__)
+    return [name for name in front_door.__all__ if not isinstance(getattr(front_door, name), type)]
 
 
 class _CallableModule(ModuleType):

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import pruning_ext
-from pruning_ext import _core
+from pruning_ext import _core, ops
 from pruning_ext.ops import _native
 
 PACKAGE = Path(pruning_ext.__file__).resolve().parent
@@ -46,20 +46,61 @@ def test_it_agrees_with_the_machine():
     assert found["problems"] == []
 
 
-def test_every_native_op_is_listed_with_its_devices():
+def test_every_public_function_is_listed_with_where_it_runs():
     found = pruning_ext.info()
+    assert set(found["ops"]) == set(ops.__all__) - {"TopK"}
+    for devices in found["ops"].values():
+        assert devices[0] == "cpu"
+        assert ("cuda" in devices) == (torch.version.cuda is not None and not _native.cuda_problem)
+    front = importlib.import_module("pruning_ext.numpy")
+    assert set(found["numpy"]) == set(front.__all__) - {"TopK"}
+    assert set(found["numpy"]) < set(found["ops"])
+
+
+def test_what_functions_are_made_of_are_the_native_ops():
     schemas = re.findall(r'"(\w+)\(Tensor', (PACKAGE.parent / "csrc" / "library.cpp").read_text())
     assert len(schemas) >= 4
-    assert set(found["ops"]) == set(schemas)
-    for op, devices in found["ops"].items():
-        assert devices == [device for device in ("cpu", "cuda") if _native.has_kernel(op, device)]
-        assert "cpu" in devices
-    assert found["numpy"] == importlib.import_module("pruning_ext.numpy").__all__
+    made_of = sys.modules["pruning_ext.info"]._MADE_OF
+    assert {part for parts in made_of.values() for part in parts} == set(schemas)
+
+
+def test_a_function_runs_where_all_that_it_is_made_of_does(monkeypatch):
+    monkeypatch.setattr(_native, "has_kernel", lambda op, device: op != "encode")
+    found = pruning_ext.info()["ops"]
+    assert [name for name, devices in found.items() if not devices] == ["MutualInformation", "discretize"]
 
 
 def test_the_environment_lowers_the_instruction_set():
     code = "import pruning_ext; print(pruning_ext.info()['cpu']['instruction_set'])"
     assert python("-c", code, env={**os.environ, "PRUNING_EXT_ISA": "baseline"}).stdout == "baseline\n"
+
+
+@pytest.mark.parametrize("wanted", ["AVX2", "avx-512", "0"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        "pruning_ext.ken_mask(torch.zeros(1, 2), 1); pruning_ext.ken_mask(torch.zeros(1, 2), 1)",
+        "front.ken_mask(numpy.zeros((1, 2)), 1); front.ken_mask(numpy.zeros((1, 2)), 1)",
+    ],
+)
+def test_an_unknown_instruction_set_is_no_secret(wanted, use):
+    imports = "import pruning_ext, pruning_ext.numpy as front, numpy, torch"
+    code = f"{imports}; {use}; print(*pruning_ext.info()['problems'])"
+    done = python("-c", code, env={**os.environ, "PRUNING_EXT_ISA": wanted})
+    assert done.returncode == 0, done.stderr
+    sentence = (
+        f"PRUNING_EXT_ISA is '{wanted}' and is ignored ({_core.isa()} is used): set it to baseline, avx2 or "
+        "avx512, or unset it"
+    )
+    assert done.stdout == f"{sentence}\n"
+    assert done.stderr.count(f"RuntimeWarning: {sentence}") == 1
+
+
+@pytest.mark.parametrize("wanted", ["baseline", "avx2", "avx512", ""])
+def test_a_known_instruction_set_is_no_problem(wanted):
+    code = "import pruning_ext; pruning_ext.ken_mask; print(pruning_ext.info()['problems'])"
+    done = python("-W", "error", "-c", code, env={**os.environ, "PRUNING_EXT_ISA": wanted})
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_as_a_program_it_prints_every_op_and_warns_of_nothing():

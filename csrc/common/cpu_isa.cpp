@@ -1,8 +1,10 @@
 #include "common/cpu_isa.h"
 
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <initializer_list>
+#include <optional>
+#include <string>
 
 namespace pruning_ext {
 namespace {
@@ -22,21 +24,35 @@ Isa best_isa() {
 #endif
 }
 
-Isa chosen_isa() {
-  const Isa best = best_isa();
-  const char* wanted = std::getenv("PRUNING_EXT_ISA");
-  if (wanted == nullptr) return best;
+std::optional<Isa> isa_named(const std::string& name) {
   for (const Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
-    if (std::strcmp(wanted, isa_name(isa)) == 0) return isa < best ? isa : best;
+    if (name == isa_name(isa)) return isa;
   }
-  return best;
+  return std::nullopt;
+}
+
+// Empty if it is not set.
+const std::string& wanted_isa() {
+  static const std::string wanted = [] {
+    const char* value = std::getenv("PRUNING_EXT_ISA");
+    return std::string(value == nullptr ? "" : value);
+  }();
+  return wanted;
 }
 
 }  // namespace
 
 Isa cpu_isa() {
-  static const Isa isa = chosen_isa();
+  static const Isa isa = [] {
+    const Isa best = best_isa();
+    return std::min(isa_named(wanted_isa()).value_or(best), best);
+  }();
   return isa;
+}
+
+const char* unknown_isa() {
+  const std::string& wanted = wanted_isa();
+  return wanted.empty() || isa_named(wanted).has_value() ? nullptr : wanted.c_str();
 }
 
 const char* isa_name(Isa isa) { return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "baseline"; }

@@ -15,6 +15,9 @@ enum class Isa : signed char {
 // (baseline, avx2 or avx512) lowers it, for tests and measurements; it is read once.
 Isa cpu_isa();
 
+// What PRUNING_EXT_ISA holds where it names none of them and is ignored, as it was when first asked; else null.
+const char* unknown_isa();
+
 const char* isa_name(Isa isa);
 
 }  // namespace pruning_ext

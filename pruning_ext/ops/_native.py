@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from functools import cache
@@ -10,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from pruning_ext._numpy_arguments import native
 
 PACKAGE = Path(__file__).resolve().parent.parent
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
@@ -56,6 +59,8 @@ if not (PACKAGE / "_C.so").exists():
         "pruning_ext is not built: _C.so is missing; install it with `pip install --no-build-isolation .`"
     )
 _load("_C.so")
+with contextlib.suppress(ImportError):  # for its warning alone; pruning_ext.info says that it is missing
+    native()
 cuda_problem = _load_cuda()  # empty if the CUDA kernels are loaded
 
 
