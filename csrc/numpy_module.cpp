@@ -92,6 +92,8 @@ Doubles kde_bandwidth(const py::array& samples, const std::optional<py::array>& 
 py::array_t<bool> ken_mask(const py::array& weight, std::int64_t k, bool keep_ties, unsigned num_threads) {
   ken::KenParams params;
   params.weight = matrix_of(weight, "weight");
+  check(params.weight.cols <= INT32_MAX,
+        "weight must have less than 2^31 entries in a row, has " + std::to_string(params.weight.cols));
   check(k >= 0, "k must not be negative, is " + std::to_string(k));
   params.k = k;
   params.keep_ties = keep_ties;

@@ -162,6 +162,14 @@ def test_numpy_scalars_serve_as_numbers():
     assert front.gaussian_kde_grid(x, np.uint8(9))[0].shape == (5, 9)
 
 
+def test_rows_that_a_32_bit_index_cannot_count_are_refused():
+    wide = np.broadcast_to(np.float32(1), (1, 2**31))  # four bytes
+    with pytest.raises(
+        ValueError, match=r"^weight must have less than 2\^31 entries in a row, has 2147483648$"
+    ):
+        front.ken_mask(wide, 2)
+
+
 X = rows((3, 8))
 
 
