@@ -5,9 +5,8 @@
 //    each of the ranks 0 to c - 1, so that the score sum s(c) is the sum of s(r + 1) - s(r) over the samples. No table
 //    is made, cleared or read, and empty cells cost nothing, however many the bins.
 // 2. Tables. Longer runs are counted in a table for each column, a sample in 32 or 64 columns before the next one:
-// equal codes,
-//    of which ReLU makes many, never wait for each other's store. The processor's one store a cycle is what bounds
-//    this.
+//    equal codes, of which ReLU makes many, never wait for each other's store. The processor's one store a cycle is
+//    what bounds this.
 #include "mi/byte_kernels.h"
 
 #if defined(__SSE2__)

@@ -13,7 +13,6 @@
 
 namespace pruning_ext::mi {
 
-constexpr int kGroupThreads = 128;
 constexpr int kAccumulators = 128;  // a thread's of [64, 256]
 
 __device__ inline std::uint32_t shared_address(const void* shared) {
