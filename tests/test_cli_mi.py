@@ -279,28 +279,33 @@ def test_what_is_read_is_never_written_over(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_texts_come_from_files_of_each_kind(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("one\nstill one\n\n \ntwo\n")
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "b.jsonl").write_text('{"text": "three", "id": 1}\n\n"four"\n')
-    (tmp_path / "ignored.bin").write_bytes(b"\xff")
-    assert read_texts(tmp_path) == ["one\nstill one", "two", "three", "four"]
-    assert read_texts(tmp_path / "a.txt") == ["one\nstill one", "two"]
+def without_tokenizer(directory: Path) -> None:
+    for file in directory.glob("*token*"):
+        file.unlink()
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "sentence"),
-    [
-        ("empty.txt", b" \n\n", "holds no text"),
-        ("latin.txt", b"caf\xe9", "not UTF-8"),
-        ("bad.jsonl", b'{"text": "a"}\n{', "line 2: not JSON"),
-        ("field.jsonl", b'{"body": "a"}', "line 1: expected a text"),
-    ],
-)
-def test_files_without_texts_are_refused(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=sentence):
-        read_texts(tmp_path / name)
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(ValueError, match="has no file that ends in"):
-        read_texts(tmp_path / "folder")
+def test_a_model_without_a_tokenizer_needs_none_where_no_text_is_read(
+    saved: Any, capsys: Any, tmp_path: Path
+) -> None:
+    _, directory, file = saved
+    common = ("--ratio", 0.34, "--round-to", 4)
+    run("plan", "mi", directory, *common, "--calibration", file, "-o", tmp_path / "plan.json")
+    without_tokenizer(directory)
+    for number, options in enumerate(
+        [(*common, "--selection", "random", "--compensation", "none"), ("--plan", tmp_path / "plan.json")]
+    ):
+        run("mi", directory, *options, "-o", tmp_path / str(number))
+        assert {block.width for block in find_blocks(load_pruned(tmp_path / str(number)))} == {16}
+    capsys.readouterr()
+    run("mi", directory, *common, "--calibration", file, "-o", tmp_path / "out", expect=1)
+    error = capsys.readouterr().err
+    assert error.startswith(f"pruning-ext: error: {directory} has no tokenizer to read texts with: ")
+    assert error.count("\n") == 1
+
+
+def test_the_files_of_tokenizer_and_processor_come_along(saved: Any, tmp_path: Path) -> None:
+    _, directory, file = saved
+    (directory / "preprocessor_config.json").write_text('{"do_resize": false}')
+    run("mi", directory, "--ratio", 0.34, "--round-to", 4, "--calibration", file, "-o", tmp_path / "out")
+    for name in ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (directory / name).read_bytes()

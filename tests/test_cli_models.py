@@ -73,6 +73,28 @@ def test_quantized_models_are_refused_before_a_weight_is_read(tmp_path, capsys, 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_that_ends_too_early_is_named(tmp_path, capsys):
+    """One of several: which one, the library does not say."""
+    for role, model in zip(("finetuned", "pretrained"), make_pair("bert"), strict=True):
+        model.save_pretrained(tmp_path / role, max_shard_size="10KB")
+    shard = sorted((tmp_path / "finetuned").glob("*.safetensors"))[1]
+    shard.write_bytes(shard.read_bytes()[:-7])
+    capsys.readouterr()
+    run(
+        "ken",
+        tmp_path / "finetuned",
+        tmp_path / "pretrained",
+        "--density",
+        0.5,
+        "-o",
+        tmp_path / "out",
+        expect=1,
+    )
+    error = capsys.readouterr().err
+    assert error.startswith(f"pruning-ext: error: {shard} is not a complete safetensors file: ")
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [

@@ -19,7 +19,7 @@ from pruning_ext.cli.common import (
     say,
     show_progress,
 )
-from pruning_ext.cli.models import check_model, load_model
+from pruning_ext.cli.models import check_model, companion_files, load_model, load_tokenizer
 from pruning_ext.cli.texts import read_texts
 from pruning_ext.huggingface import quiet_transformers
 from pruning_ext.pruners import Calibration, MIConfig, Plan, export, plan, prune
@@ -140,8 +140,8 @@ def run(args: argparse.Namespace) -> None:
     """Prune, write the model to ``args.output``, and say what it is now."""
     todo = _todo(args)
     check_output(args, args.model, args.config, args.calibration, args.plan)
-    model, tokenizer = _load(args)
-    calibration = _calibration(args, model, tokenizer)
+    model = _load(args)
+    calibration = _calibration(args, model)
     batch = calibration and read_batches(model, calibration[:1])[0]
     before = forward_seconds([model], batch)[0] if batch else None
     result = prune(model, todo, calibration=calibration, inplace=True, show_progress=show_progress(args))
@@ -152,7 +152,11 @@ def run(args: argparse.Namespace) -> None:
     report["forward_seconds"] = [before, after]
     with quiet_transformers(bars=show_progress(args)):
         written = export(
-            result.model, args.output, tokenizer=tokenizer, report=report, overwrite=args.overwrite
+            result.model,
+            args.output,
+            files=companion_files(args.model),
+            report=report,
+            overwrite=args.overwrite,
         )
     _say_report(args, report)
     ours = hasattr(result.model.config, WIDTHS_KEY)
@@ -192,8 +196,8 @@ def make_plan(args: argparse.Namespace) -> Plan:
     todo = _todo(args)
     if isinstance(todo, Plan):
         return todo
-    model, tokenizer = _load(args)
-    calibration = _calibration(args, model, tokenizer)
+    model = _load(args)
+    calibration = _calibration(args, model)
     return plan(model, todo, calibration=calibration, show_progress=show_progress(args))
 
 
@@ -220,20 +224,18 @@ def _todo(args: argparse.Namespace) -> MIConfig | Plan:
     return found
 
 
-def _load(args: argparse.Namespace) -> tuple[Any, Any]:
-    from transformers import AutoTokenizer
-
+def _load(args: argparse.Namespace) -> Any:
     check_model(args.model)
     check_device(args)
-    model = load_model(
+    return load_model(
         args.model, model_class=args.model_class, option="--model-class", progress=show_progress(args)
     ).to(args.device)
-    return model, AutoTokenizer.from_pretrained(args.model)
 
 
-def _calibration(args: argparse.Namespace, model: Any, tokenizer: Any) -> list[dict[str, Tensor]] | None:
+def _calibration(args: argparse.Namespace, model: Any) -> list[dict[str, Tensor]] | None:
     """The texts' batches, tokenized once for all who need them."""
     if args.calibration is None:
         return None
+    tokenizer = load_tokenizer(args.model)
     texts = Calibration(read_texts(args.calibration), tokenizer, args.max_length, args.batch_size)
     return [batch.inputs for batch in read_batches(model, texts)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from pruning_ext.cli.common import UsageError
 from pruning_ext.delta.file import CONFIG_NAME
@@ -126,7 +127,8 @@ def load_model(
     Raises:
         UsageError: no class is known.
         MissingWeightsError: the class needs weights that the files lack (they would be random).
-        ValueError: quantized weights, or one whose shape is not that of the configuration.
+        ValueError: quantized weights, one whose shape is not that of the configuration, or a file that ends
+            too early.
     """
     from transformers import AutoConfig
 
@@ -139,11 +141,42 @@ def load_model(
         raise UsageError(
             f"{path}: {option if model_class else 'config.json'} {known}; pass {option} with a class"
         )
-    with quiet_transformers(bars=progress):
-        model, told = load_and_tell(path, kind, getattr(config, WIDTHS_KEY, None), dtype=dtype)
+    try:
+        with quiet_transformers(bars=progress):
+            model, told = load_and_tell(path, kind, getattr(config, WIDTHS_KEY, None), dtype=dtype)
+    except SafetensorError as error:
+        raise ValueError(f"{_damaged(path)} is not a complete safetensors file: {error}") from error
     if missing := sorted(told["missing_keys"]):
         raise MissingWeightsError(path, kind.__name__, missing, option)
     return model
+
+
+def _damaged(path: str) -> str:
+    """The first safetensors file of a model that cannot be opened: the library's own error names none."""
+    return next((str(file) for file in sorted(Path(path).glob("*.safetensors")) if not _opens(file)), path)
+
+
+def _opens(file: Path) -> bool:
+    try:
+        with safe_open(file, "pt"):
+            return True
+    except SafetensorError:
+        return False
+
+
+def load_tokenizer(path: str) -> Any:
+    """The tokenizer of a model.
+
+    Raises:
+        ValueError: there is none, or it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(path)
+    except Exception as error:  # an OSError, ValueError, KeyError ... by what is missing
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path} has no tokenizer to read texts with: {reason}") from error
 
 
 def companion_files(path: str) -> list[Path]:

@@ -35,7 +35,7 @@ def read_texts(path: Path) -> list[str]:
 
 def _texts_of(file: Path) -> list[str]:
     try:
-        content = file.read_text(encoding="utf-8")
+        content = file.read_text(encoding="utf-8-sig")  # with a byte order mark or without
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     if file.suffix != ".jsonl":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ def export(
     directory: str | Path,
     *,
     tokenizer: Any = None,
+    files: Iterable[Path] = (),
     report: dict[str, Any] | None = None,
     pad_to_uniform: bool = False,
     overwrite: bool = False,
@@ -29,6 +32,7 @@ def export(
 
     Args:
         tokenizer: saved beside the model.
+        files: copied beside it as they are, those of a tokenizer or of an image processor say.
         report: of :func:`~pruning_ext.pruners.prune`, written beside it as ``pruning_report.json``.
         pad_to_uniform: write what :func:`pad` makes of the model, and of the report, so that plain
             ``from_pretrained`` loads the result. ``model`` is not altered, so a copy of it is made.
@@ -48,6 +52,8 @@ def export(
         save_model(model, temporary)
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
+        for file in files:
+            shutil.copyfile(file, temporary / file.name)
         if report is not None:
             write_json(temporary / REPORT_NAME, report)
     return Path(directory)
