@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pruning_ext import KENConfig, ken_mask, mutual_information, prune, reference
 from pruning_ext.bench.baselines import mi_torch
 from pruning_ext.bench.harness import Call, Check, Subject
-from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, wanted
+from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every
 
 NAME = "end-to-end"
 CUDA = ("cpu", "cuda")
@@ -71,11 +71,9 @@ def subjects(request: Request) -> Iterator[Subject]:
     """Every provider on every case."""
     for case in {"smoke": SMOKE_CASES, "quick": QUICK_CASES, "full": CASES}[request.size]:
         if isinstance(case, ModelCase):
-            for provider, threads, device in wanted(model_providers(), request):
-                yield _model_subject(case, provider, threads, device)
+            yield from on_every((case,), model_providers(), request, _model_subject)
         else:
-            for provider, threads, device in wanted(activation_providers(), request):
-                yield _activation_subject(case, provider, threads, device)
+            yield from on_every((case,), activation_providers(), request, _activation_subject)
 
 
 def providers() -> list[Provider]:

@@ -13,7 +13,7 @@ from pruning_ext import gaussian_kde, gaussian_kde_grid, reference
 from pruning_ext.bench.baselines import kde_torch
 from pruning_ext.bench.floors import Floor
 from pruning_ext.bench.harness import Call, Check, Subject
-from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, wanted
+from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every
 
 NAME = "kde"
 PEAK_SHARE = 1e-12  # relative errors are taken where the density is at least this share of the row's peak
@@ -65,10 +65,10 @@ SMOKE_CASES = (Case(64, 32, rows=8), Case(64, 32, outlier=True, rows=8))
 
 def providers() -> list[Provider]:
     """Ours first; each of the others as fast as it goes at its own accuracy."""
-    exact = Share(ONES, 1e-6, 1e-6)
-    direct = Share(TENS, 1e-5)
-    fft = Share(ALL, 5e-2)
-    binned = Share(TENS, 5e-2, rows=32)
+    return [*_own_providers(), *_alternatives()]
+
+
+def _own_providers() -> list[Provider]:
     return [
         Provider(OURS, gaussian_kde, devices=CUDA, floor="copy", settings=Share(ALL, 1e-5, 1e-5)),
         Provider(f"{OURS}, grid", _grid, devices=CUDA, floor="copy", settings=Share(ALL, 1e-5, 1e-5)),
@@ -78,7 +78,7 @@ def providers() -> list[Provider]:
             partial(gaussian_kde, rtol=0),
             devices=CUDA,
             floor="exp64",
-            settings=exact,
+            settings=Share(ONES, 1e-6, 1e-6),
         ),
         *(
             Provider(
@@ -86,10 +86,19 @@ def providers() -> list[Provider]:
                 partial(_by, method=method),
                 devices=("cuda",),
                 floor=floor,
-                settings=direct,
+                settings=Share(TENS, 1e-5),
             )
             for name, method, floor in (("direct", 1, "exp64"), ("direct, fast exp", 2, "exp32"))
         ),
+    ]
+
+
+def _alternatives() -> list[Provider]:
+    exact = Share(ONES, 1e-6, 1e-6)
+    direct = Share(TENS, 1e-5)
+    fft = Share(ALL, 5e-2)
+    binned = Share(TENS, 5e-2, rows=32)
+    return [
         Provider("torch.compile, broadcasting", _compiled, devices=CUDA, floor="exp32", settings=direct),
         Provider("torch, broadcasting", kde_torch.broadcast, devices=CUDA, floor="exp32", settings=direct),
         Provider(
@@ -201,9 +210,7 @@ def truth(case: Case) -> tuple[Tensor, Tensor]:
 def subjects(request: Request) -> Iterator[Subject]:
     """Every provider on every case."""
     cases = {"smoke": SMOKE_CASES, "quick": QUICK_CASES, "full": CASES}[request.size]
-    for case in cases:
-        for provider, threads, device in wanted(providers(), request):
-            yield subject(case, provider, threads, device)
+    return on_every(cases, providers(), request, subject)
 
 
 def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -> Subject:

@@ -13,7 +13,7 @@ from pruning_ext import contingency, mutual_information_from_codes, reference
 from pruning_ext.bench.baselines import mi_torch
 from pruning_ext.bench.floors import Floor
 from pruning_ext.bench.harness import Call, Check, Subject
-from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, wanted
+from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every
 
 NAME = "mi"
 CHECKED = 24  # columns whose pairs are compared with the truth
@@ -139,9 +139,7 @@ def truth(case: Case) -> tuple[Tensor, Tensor]:
 def subjects(request: Request) -> Iterator[Subject]:
     """Every provider on every case."""
     cases = {"smoke": SMOKE_CASES, "quick": QUICK_CASES, "full": CASES}[request.size]
-    for case in cases:
-        for provider, threads, device in wanted(providers(), request):
-            yield subject(case, provider, threads, device)
+    return on_every(cases, providers(), request, subject)
 
 
 def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -> Subject:

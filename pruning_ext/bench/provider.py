@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 
 from pruning_ext import _core
 from pruning_ext.bench.harness import OURS as OURS
+from pruning_ext.bench.harness import Subject
 from pruning_ext.ops._native import build_info, has_kernel
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")
 Size = Literal["smoke", "quick", "full"]
+Case = TypeVar("Case")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,18 @@ def wanted(providers: list[Provider], request: Request) -> Iterator[tuple[Provid
                     continue
                 if threads == request.threads[0] or provider.threaded:
                     yield provider, threads if provider.threaded else 1, device
+
+
+def on_every(
+    cases: Sequence[Case],
+    providers: list[Provider],
+    request: Request,
+    subject: Callable[[Case, Provider, int, str], Subject],
+) -> Iterator[Subject]:
+    """``subject(case, provider, threads, device)`` of every case for each provider :func:`wanted`."""
+    for case in cases:
+        for provider, threads, device in wanted(providers, request):
+            yield subject(case, provider, threads, device)
 
 
 def missing(providers: list[Provider], request: Request) -> list[str]:

@@ -78,8 +78,15 @@ def _mi(name: str, *, neurons: int, tokens: int, bins: int, threads: int = 1) ->
 
 
 def curves(size: Literal["smoke", "full"]) -> list[Curve]:
-    """All of them; ``"smoke"``: two tiny points each."""
-    full = [
+    """All of them; ``"smoke"``: two tiny points each of two."""
+    kde_curves, mi_curves = _kde_curves(), _mi_curves()
+    if size == "full":
+        return [*kde_curves, *_ken_curves(), *mi_curves, *_thread_curves()]
+    return [dataclasses.replace(curve, xs=curve.xs[:2]) for curve in (kde_curves[1], mi_curves[2])]
+
+
+def _kde_curves() -> list[Curve]:
+    return [
         Curve("kde, rows", "rows", _doubling(16, 4096), {OURS: 4096, RFFT: 1024}, _kde_rows),
         Curve(
             "kde, row length (k = n / 2, 4 rows)",
@@ -105,6 +112,11 @@ def curves(size: Literal["smoke", "full"]) -> list[Curve]:
             lambda p, x: _kde(p, n=4096, k=x, rows=4),
             ((OURS, DIRECT), (OURS, RFFT)),
         ),
+    ]
+
+
+def _ken_curves() -> list[Curve]:
+    return [
         Curve("ken, rows", "rows", _doubling(16, 4096, 4), {OURS: 4096, UNION_FIND: 64}, _ken_rows),
         Curve(
             "ken, row length (k = n / 2, 4 rows)",
@@ -121,6 +133,11 @@ def curves(size: Literal["smoke", "full"]) -> list[Curve]:
             {OURS: 1 << 20, UNION_FIND: 256},
             lambda p, x: _ken(p, n=4096, k=x, rows=4),
         ),
+    ]
+
+
+def _mi_curves() -> list[Curve]:
+    return [
         Curve(
             "mi, neurons (4096 tokens, 16 bins)",
             "neurons",
@@ -144,14 +161,14 @@ def curves(size: Literal["smoke", "full"]) -> list[Curve]:
             lambda p, x: _mi(p, neurons=512, tokens=4096, bins=x),
             ((COUNTERS, OURS), (OURS, INT8)),
         ),
-        *(
-            Curve(f"{family}, threads", "threads", thread_counts(), {OURS: math.inf}, subject)
-            for family, subject in (("kde", _kde_threads), ("ken", _ken_threads), ("mi", _mi_threads))
-        ),
     ]
-    if size == "full":
-        return full
-    return [dataclasses.replace(curve, xs=curve.xs[:2]) for curve in (full[1], full[9])]
+
+
+def _thread_curves() -> list[Curve]:
+    return [
+        Curve(f"{family}, threads", "threads", thread_counts(), {OURS: math.inf}, subject)
+        for family, subject in (("kde", _kde_threads), ("ken", _ken_threads), ("mi", _mi_threads))
+    ]
 
 
 def _kde_rows(provider: str, rows: int) -> Subject:
