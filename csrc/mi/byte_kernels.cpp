@@ -9,6 +9,8 @@
 //    what bounds this.
 #include "mi/byte_kernels.h"
 
+#include <cstddef>
+
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
