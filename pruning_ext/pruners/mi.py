@@ -36,7 +36,6 @@ from pruning_ext.pruners.targets import select_names
 __all__ = ["MIConfig", "apply_plan", "make_plan"]
 
 
-@eager()
 def make_plan(
     model: nn.Module,
     config: MIConfig,
@@ -58,13 +57,24 @@ def make_plan(
     if pretrained is not None:
         raise ValueError("pretrained is given: it is for KEN, MI pruning needs calibration inputs instead")
     model = unwrapped(model)
-    blocks = targeted_blocks(model, config)
-    limits = [removal_limit(config, block) for block in blocks]
-    batches = read_batches(model, calibration) if config.needs_calibration else []
-    sensitivity = None
-    if config.needs_gradients:
-        sensitivity = Sensitivity(model, blocks, seed=config.seed)
-    passes = Passes(model, blocks, config, batches, sensitivity, show_progress)
+    with eager():
+        blocks = targeted_blocks(model, config)
+        limits = [removal_limit(config, block) for block in blocks]
+        batches = read_batches(model, calibration) if config.needs_calibration else []
+        sensitivity = Sensitivity(model, blocks, seed=config.seed) if config.needs_gradients else None
+        passes = Passes(model, blocks, config, batches, sensitivity, show_progress)
+        layers, tensors = _choose(passes, sensitivity, limits)
+    kept = max(int(layer.details["kept_width"]) for layer in layers)
+    for doubt in too_few_tokens(config, passes.tokens, passes.sampled, kept) if batches else ():
+        warn(doubt)
+    return Plan(config, ModelSummary.of(model), tuple(layers), tensors)
+
+
+def _choose(
+    passes: Passes, sensitivity: Sensitivity | None, limits: Sequence[int]
+) -> tuple[list[LayerPlan], dict[str, Tensor]]:
+    """The plan's entry for each block, and the tensors that go with them."""
+    blocks, config = passes.blocks, passes.config
     samples = config.tokens if config.pairwise else 0
     refits = config.compensation == "ridge"
 
@@ -100,10 +110,7 @@ def make_plan(
         raise ValueError(
             f"threshold is {config.threshold}: no random pair of neurons shares more, so none is removed"
         )
-    kept = max(block.width - len(rankings[i].order) for i, block in enumerate(blocks))
-    for doubt in too_few_tokens(config, passes.tokens, passes.sampled, kept) if batches else ():
-        warn(doubt)
-    return Plan(config, ModelSummary.of(model), tuple(layers), tensors)
+    return layers, tensors
 
 
 def targeted_blocks(model: nn.Module, config: MIConfig) -> list[FFNBlock]:
