@@ -1,4 +1,5 @@
 // Mutual information on NumPy arrays: pruning_ext/_numpy_mi.py hands arguments over, checked and in order.
+#include <cstdint>
 #include <optional>
 #include <string>
 

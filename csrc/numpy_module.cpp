@@ -1,6 +1,7 @@
 // `pruning_ext._core`: what this build and this CPU can do, and the ops on NumPy arrays: those of rows here, mutual
 // information in numpy_mi.cpp. No torch. The public face, with docstrings and broadcasting, is pruning_ext/numpy.py,
 // which hands over arrays of two dimensions.
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

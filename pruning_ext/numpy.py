@@ -94,7 +94,7 @@ def gaussian_kde(
     Raises:
         ValueError: shapes that do not fit, NaN or infinity (the row is named), a bandwidth or weights out of
             range, a constant row under a rule.
-        TypeError: what is not an array, or a dtype that is not supported.
+        TypeError: what is not an array, a dtype that is not supported, a number or a flag that is none.
     """
     log, leave_one_out = check_flag("log", log), check_flag("leave_one_out", leave_one_out)
     rtol, threads = check_rtol(rtol), thread_count(num_threads)
@@ -162,8 +162,9 @@ def ken_mask(
         bool, of ``weight``'s shape: exactly ``min(k, n)`` True in each row unless ``keep_ties``.
 
     Raises:
-        ValueError: fewer than two dimensions, negative ``k``, NaN or infinity (the row is named).
-        TypeError: what is not an array, or a dtype that is not supported.
+        ValueError: fewer than two dimensions, negative ``k``, NaN or infinity (the row is named), rows of
+            2^31 entries or more.
+        TypeError: what is not an array, a dtype that is not supported, a ``k`` or a flag that is none.
     """
     check_floating("weight", weight)
     check_weight_shape(weight.shape)

@@ -61,7 +61,7 @@ def gaussian_kde(
     Raises:
         ValueError: shapes that do not fit, NaN or infinity (the row is named), a bandwidth or weights out of
             range, a constant row under a rule.
-        TypeError: a dtype that is not supported.
+        TypeError: a dtype that is not supported, a number or a flag that is none.
 
     Not differentiable: the result carries no gradient.
 

@@ -30,7 +30,7 @@ def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
 
     Raises:
         ValueError: fewer than two dimensions, negative ``k``, NaN or infinity (the row is named).
-        TypeError: a dtype that is not supported.
+        TypeError: a dtype that is not supported, a ``k`` or a flag that is none.
 
     Source: Mastromattei and Zanzotto, *Less is KEN*, 2024.
     """
