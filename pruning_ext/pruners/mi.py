@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from pruning_ext.huggingface import check_not_quantized, unwrapped
@@ -57,7 +58,7 @@ def make_plan(
     if pretrained is not None:
         raise ValueError("pretrained is given: it is for KEN, MI pruning needs calibration inputs instead")
     model = unwrapped(model)
-    with eager():
+    with eager(model):
         blocks = targeted_blocks(model, config)
         limits = [removal_limit(config, block) for block in blocks]
         batches = read_batches(model, calibration) if config.needs_calibration else []
@@ -210,7 +211,7 @@ def refit_block(block: FFNBlock, found: BlockStatistics, keep: Tensor, ridge: fl
     )
 
 
-@eager()
+@torch.inference_mode(False)
 def apply_plan(
     model: nn.Module,
     plan: Plan,

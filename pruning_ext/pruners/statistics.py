@@ -9,7 +9,6 @@ only cost time. :func:`block_bytes` says what one block takes.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -138,7 +137,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def eager() -> Iterator[None]:
+def eager(model: nn.Module) -> Iterator[None]:
     """Tensors that autograd knows and modules whose hooks are called, whatever mode the caller is in.
 
     Running sums outlive the passes that add to them, and a compiled module calls only the hooks that it had
@@ -146,9 +145,13 @@ def eager() -> Iterator[None]:
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
-        if "torch._dynamo" in sys.modules:  # without it nothing is compiled; importing it takes seconds
+        if any(map(_is_compiled, model.modules())):
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
 
 
 def run_forward(model: nn.Module, batch: Batch) -> Any:
