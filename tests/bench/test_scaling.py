@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pruning_ext.bench import scaling
+from pruning_ext.bench.curves import curves, provider_named
 from pruning_ext.bench.provider import OURS
 
 
@@ -35,12 +36,12 @@ def test_overtaking():
 
 
 def test_every_provider_of_a_curve_exists_and_has_points():
-    names = [curve.name for curve in scaling.curves("full")]
+    names = [curve.name for curve in curves("full")]
     assert len(set(names)) == len(names)
-    for curve in scaling.curves("full"):
+    for curve in curves("full"):
         assert OURS in curve.most
         for provider, most in curve.most.items():
-            scaling._provider(provider)
+            provider_named(provider)
             assert sum(x <= most for x in curve.xs) >= min(2, len(curve.xs)), (curve.name, provider)
         for pair in curve.crossovers:
             assert set(pair) <= set(curve.most)
@@ -54,17 +55,17 @@ def test_results_file():
         assert wanted <= set(entry)
         assert entry["parameters"][entry["x_name"]] == entry["x"]
         assert entry["seconds"] > 0
-    for curve in scaling.curves("smoke"):
+    for curve in curves("smoke"):
         ours = [m["x"] for m in results["measurements"] if (m["curve"], m["provider"]) == (curve.name, OURS)]
         assert ours == list(curve.xs)
     assert all(c["from_x"] is None or c["from_x"] > 0 for c in results["crossovers"])
     text = scaling.table(results)
-    assert all(curve.name in text for curve in scaling.curves("smoke"))
+    assert all(curve.name in text for curve in curves("smoke"))
 
 
 def test_rows_are_those_of_the_curve():
     """What bounds a provider's rows elsewhere must not bend a curve."""
-    for curve in scaling.curves("full"):
+    for curve in curves("full"):
         if curve.x_name == "rows":
             for provider in curve.most:
                 assert curve.subject(provider, 16).rows == 16
