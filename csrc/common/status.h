@@ -15,7 +15,8 @@ enum class Fault : std::int8_t {
   bad_points,
   bad_code,
   bad_edges,
-  constant_row
+  constant_row,
+  one_value
 };
 
 struct Status {
@@ -38,6 +39,9 @@ inline std::string fault_sentence(const Status& status, const std::string& subje
     case Fault::bad_edges: return "edges must not decrease; they do" + where;
     case Fault::constant_row:
       return subject + " is constant" + where + ", so that no rule gives it a bandwidth; pass a number or one per row";
+    case Fault::one_value:
+      return subject + " has all its weight at one value" + where +
+             ", so that no rule gives it a bandwidth; pass a number or one per row";
   }
   return "";
 }

@@ -42,7 +42,10 @@ __device__ void sum_segment(const SumsJob& job, std::int64_t r, const Term& term
     for (int i = threadIdx.x; i < kStaged; i += kThreads) {
       // What pads the last stage lies infinitely far away.
       x[i] = i < staged ? term.position(element<double>(job.params.samples, r, stage + i)) : Term::far_away();
-      if constexpr (kWeighted) w[i] = i < staged ? element<Sum>(job.params.weights, r, stage + i) : Sum(0);
+      if constexpr (kWeighted) {
+        const double weight = i < staged ? element<double>(job.params.weights, r, stage + i) : 0;
+        w[i] = static_cast<Sum>(job.facts[r].weight_factor * weight);
+      }
     }
     __syncthreads();
     for (int first = 0; first < staged; first += kPartial) {

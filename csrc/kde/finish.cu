@@ -16,20 +16,21 @@ constexpr int kThreads = 256;
 // With less than this left of a sum once its own sample is taken away, cancellation would show.
 constexpr double kLeastRemainder = 0.1;
 
-__device__ double weight_of(const KdeParams& params, std::int64_t r, std::int64_t i) {
-  return params.weights.data == nullptr ? 1.0 : element<double>(params.weights, r, i);
+__device__ double weight_of(const SumsJob& job, std::int64_t r, std::int64_t i) {
+  const Matrix& weights = job.params.weights;
+  return weights.data == nullptr ? 1.0 : job.facts[r].weight_factor * element<double>(weights, r, i);
 }
 
 // log sum_{i != skip} w_i exp(-(point - x_i)^2 / 2 h^2); all lanes of a warp, the result in each.
-__device__ double warp_log_sum(const KdeParams& params, std::int64_t r, double point, std::int64_t skip) {
+__device__ double warp_log_sum(const SumsJob& job, std::int64_t r, double point, std::int64_t skip) {
   constexpr double kInf = __builtin_inf();
+  const KdeParams& params = job.params;
   const double h = params.bandwidth[r];
   double largest = -kInf, sum = 0;
   for (std::int64_t i = lane_index(); i < params.samples.cols; i += kWarp) {
     if (i == skip) continue;
     const double z = (element<double>(params.samples, r, i) - point) / h;
-    const double term =
-        params.weights.data == nullptr ? -0.5 * z * z : -0.5 * z * z + log(element<double>(params.weights, r, i));
+    const double term = params.weights.data == nullptr ? -0.5 * z * z : -0.5 * z * z + log(weight_of(job, r, i));
     if (term > largest) {
       sum = sum * exp(largest - term) + 1;
       largest = term;
@@ -43,11 +44,11 @@ __device__ double warp_log_sum(const KdeParams& params, std::int64_t r, double p
 }
 
 // The sum of the row's weights without that of j.
-__device__ double weight_without(const KdeParams& params, std::int64_t r, std::int64_t j, double all) {
-  const double rest = all - weight_of(params, r, j);
+__device__ double weight_without(const SumsJob& job, std::int64_t r, std::int64_t j, double all) {
+  const double rest = all - weight_of(job, r, j);
   if (rest >= kLeastRemainder * all) return rest;
   double sum = 0;
-  for (std::int64_t i = 0; i < params.samples.cols; ++i) sum += i == j ? 0.0 : weight_of(params, r, i);
+  for (std::int64_t i = 0; i < job.params.samples.cols; ++i) sum += i == j ? 0.0 : weight_of(job, r, i);
   return sum;
 }
 
@@ -63,18 +64,18 @@ __device__ Density density_at(const SumsJob& job, std::int64_t row, std::int64_t
   const double h = params.bandwidth[r], all = job.facts[r].weight_sum;
   double sum = 0;
   for (std::int64_t s = 0; s < job.segments; ++s) sum += job.sums[(s * job.rows + row) * job.points + at];
-  const double total = params.leave_one_out ? weight_without(params, r, j, all) : all;
-  bool trusted = !params.log || sum >= floor * all;
+  const double total = params.leave_one_out ? weight_without(job, r, j, all) : all;
+  // Sums of a subnormal bandwidth were made with the nearest inverse that is a number (term.cuh).
+  bool trusted = h >= 0x1p-1022 && (!params.log || sum >= floor * all);
   if (params.leave_one_out) {
     const double z = (point - element<double>(params.samples, r, j)) / h;
-    const double rest = sum - weight_of(params, r, j) * exp(-0.5 * z * z);
+    const double rest = sum - weight_of(job, r, j) * exp(-0.5 * z * z);
     trusted = trusted && rest >= kLeastRemainder * sum && rest >= (params.log ? floor * all : 0);
     sum = rest;
   }
   if (total <= 0) return {params.log ? -__builtin_inf() : 0.0, true, total};  // the only sample was left out
   if (params.log) return {log(sum / total) - log(h) - kLogSqrt2Pi, trusted, total};
-  // A sum of 0 stays 0 where a subnormal bandwidth makes the scale infinite.
-  return {sum > 0 ? sum / total * (kInvSqrt2Pi / h) : 0.0, trusted, total};
+  return {PerBandwidth(h)(sum / total), trusted, total};
 }
 
 __global__ void __launch_bounds__(kThreads, 2)
@@ -97,7 +98,7 @@ __global__ void __launch_bounds__(kThreads, 2)
       const int lane = __ffs(rest) - 1;
       const double where = __shfl_sync(kAllLanes, point, lane);
       const std::int64_t which = j - static_cast<std::int64_t>(lane_index()) + lane;
-      const double log_sum = warp_log_sum(params, r, where, params.leave_one_out ? which : -1);
+      const double log_sum = warp_log_sum(job, r, where, params.leave_one_out ? which : -1);
       if (static_cast<int>(lane_index()) == lane) {
         const double log_density = log_sum - log(density.total) - log(params.bandwidth[r]) - kLogSqrt2Pi;
         density.value = params.log ? log_density : exp(log_density);

@@ -30,6 +30,15 @@ void store(void* out, DType dtype, std::int64_t index, double value) {
   }
 }
 
+// Row r of the weights, fit to be summed up; false if they are no weights.
+bool load_weights(const Matrix& w, std::int64_t r, double* out) {
+  const RowRange range = active_kernels().load(w.row(r), w.dtype, w.col_stride, w.cols, out);
+  if (!range.finite || range.low < 0 || range.high <= 0) return false;
+  const double factor = weight_factor(range.high);
+  for (std::int64_t i = 0; i < w.cols && factor != 1; ++i) out[i] *= factor;
+  return true;
+}
+
 class RowDensity {
  public:
   explicit RowDensity(const KdeParams& params) : params_(params) {}
@@ -40,7 +49,7 @@ class RowDensity {
     solver_.solve(row_, samples_, points_, params_.accuracy);
     const double floor = (params_.accuracy == Accuracy::exact ? kDirectFloor : kLatticeFloor) * weight_sum_;
     const double log_h = std::log(row_.bandwidth) + kLogSqrt2Pi;
-    const double scale = kInvSqrt2Pi / row_.bandwidth;
+    const PerBandwidth density(row_.bandwidth);
     is_sorted_ = false;
     for (std::int64_t j = 0; j < row_.k; ++j) {
       const double total = params_.leave_one_out ? weight_without(j) : weight_sum_;
@@ -56,8 +65,7 @@ class RowDensity {
       if (total <= 0) {
         result = params_.log ? -INFINITY : 0;  // the only sample was left out
       } else if (trusted) {
-        // A sum of 0 stays 0 where a subnormal bandwidth makes the scale infinite.
-        result = params_.log ? std::log(value / total) - log_h : value > 0 ? value / total * scale : 0;
+        result = params_.log ? std::log(value / total) - log_h : density(value / total);
       } else {
         const double log_density = repaired(j) - std::log(total) - log_h;
         result = params_.log ? log_density : std::exp(log_density);
@@ -82,8 +90,7 @@ class RowDensity {
     weight_sum_ = static_cast<double>(n);
     if (w.data != nullptr) {
       weights = weight_buffer_.reserve(n);
-      const RowRange range = kernels.load(w.row(r), w.dtype, w.col_stride, n, weights);
-      if (!range.finite || range.low < 0 || range.high <= 0) return Fault::bad_weights;
+      if (!load_weights(w, r, weights)) return Fault::bad_weights;
       weight_sum_ = 0;
       for (std::int64_t i = 0; i < n; ++i) weight_sum_ += weights[i];
     }
@@ -161,11 +168,10 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
       }
       const RowSums row{samples.data(), nullptr, n, points.data(), k, range.low, h, sums.data()};
       solver.solve(row, range, {points.data()[0], points.data()[k - 1], true}, params.accuracy);
-      const double scale = kInvSqrt2Pi / (h * static_cast<double>(n));
-      for (std::int64_t j = 0; j < k; ++j) {
-        const double sum = sums.data()[j];
-        store(params.density, params.dtype, r * k + j, sum > 0 ? sum * scale : 0);
-      }
+      const PerBandwidth density(h);
+      const double share = 1 / static_cast<double>(n);
+      for (std::int64_t j = 0; j < k; ++j)
+        store(params.density, params.dtype, r * k + j, density(sums.data()[j] * share));
     }
   });
   return fault.status();
@@ -179,19 +185,17 @@ Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_
     AlignedBuffer<double> samples, weights, scratch;
     samples.reserve(n);
     for (std::int64_t r = begin; r < end; ++r) {
-      const auto& kernels = active_kernels();
       Fault found = Fault::none;
-      const RowRange range = kernels.load(x.row(r), x.dtype, x.col_stride, n, samples.data());
+      const RowRange range = active_kernels().load(x.row(r), x.dtype, x.col_stride, n, samples.data());
       if (!range.finite) found = Fault::not_finite;
       if (found == Fault::none && w.data != nullptr) {
-        const RowRange heavy = kernels.load(w.row(r), w.dtype, w.col_stride, n, weights.reserve(n));
-        if (!heavy.finite || heavy.low < 0 || heavy.high <= 0) found = Fault::bad_weights;
+        if (!load_weights(w, r, weights.reserve(n))) found = Fault::bad_weights;
       }
       if (found == Fault::none && range.low == range.high) found = Fault::constant_row;
       if (found == Fault::none) {
         const double* heavy = w.data == nullptr ? nullptr : weights.data();
         params.bandwidth[r] = row_bandwidth(params.rule, samples.data(), heavy, n, range, scratch);
-        if (!(params.bandwidth[r] > 0)) found = Fault::constant_row;  // one sample has all the weight
+        if (!(params.bandwidth[r] > 0)) found = Fault::one_value;
       }
       if (found != Fault::none) fault.report(found, r);
     }

@@ -20,8 +20,9 @@ enum class Method : std::int8_t {
 struct RowFacts {
   double low, high, mean;
   double variance;           // population variance of the samples times 2^-exponent; 0 where a bandwidth is given
-  int exponent;              // 0 but where the variance itself leaves float64
   double weight_sum, n_eff;  // as in kde_math.h
+  double weight_factor;      // of all weights, here and in sums
+  int exponent;              // 0 but where the variance itself leaves float64
   Fault fault;
 };
 

@@ -69,8 +69,7 @@ double direct_sum(const RowSums& row, double p, double scale) {
 }
 
 void direct(const RowSums& row) {
-  // The inverse of a subnormal bandwidth is infinite, and 0 times it no number.
-  const double inverse = 1.0 / row.bandwidth, scale = inverse > 0x1p1023 ? 0x1p1023 : inverse;
+  const double scale = 1.0 / row.bandwidth;
   for (std::int64_t j = 0; j < row.k; ++j) {
     row.sums[j] = row.weights == nullptr ? direct_sum<false>(row, row.points[j], scale)
                                          : direct_sum<true>(row, row.points[j], scale);
@@ -171,7 +170,7 @@ void evaluate(const RowSums& row, const Extent& extent, double spacing, const do
   alignas(64) double offset[kBlock];
   std::int32_t box[kBlock];
   // A point beyond the reach of all samples is moved to the edge of what an int32 holds; its sum is 0 either way.
-  const double furthest = spacing * 1e9;
+  const double furthest = spacing < 0x1p990 ? spacing * 1e9 : 0x1.fffffffffffffp1023;
   double near[kBlock];
   for (std::int64_t begin = 0; begin < row.k; begin += kBlock) {
     const std::int64_t count = row.k - begin < kBlock ? row.k - begin : kBlock;

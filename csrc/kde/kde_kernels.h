@@ -48,7 +48,7 @@ struct RowSums {          // sums[j] = sum_i w_i exp(-(p_j - x_i)^2 / 2 h^2)
 struct Kernels {
   RowRange (*load)(const void* source, DType dtype, std::int64_t stride, std::int64_t n, double* out);
   void (*moments)(const double* x, const double* w, std::int64_t n, RowMoments* out);
-  void (*direct)(const RowSums& row);
+  void (*direct)(const RowSums& row);  // of a bandwidth that is a normal number
   void (*coarse_lattice)(const RowSums& row, const Extent& extent, const LatticeTables<CoarseLattice>& tables,
                          double* workspace);
   void (*fine_lattice)(const RowSums& row, const Extent& extent, const LatticeTables<FineLattice>& tables,

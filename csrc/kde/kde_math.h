@@ -12,11 +12,37 @@ namespace pruning_ext::kde {
 constexpr double kInvSqrt2Pi = 0.39894228040143267794;
 constexpr double kLogSqrt2Pi = 0.91893853320467274178;
 
+// What a row's weights are multiplied by, so that their sums, squares and products are numbers: only shares count. 1
+// but where the heaviest is far from 1, and a power of two, so that no share is rounded (one below 1e-300 may be).
+PRUNING_EXT_HOST_DEVICE inline double weight_factor(double heaviest) {
+  const bool ordinary = heaviest > 0x1p-40 && heaviest < 0x1p40;  // for sums in float32, too
+  if (ordinary || !(heaviest > 0) || !(heaviest <= 0x1.fffffffffffffp1023)) return 1;
+  const int exponent = ilogb(heaviest);
+  return ldexp(1.0, exponent < -1023 ? 1023 : -exponent);
+}
+
+// A density, share / (h sqrt(2 pi)), from the share of all weight that a sum of kernels is. In two steps where 1 / h
+// leaves float64.
+struct PerBandwidth {
+  double scale, lift;
+  PRUNING_EXT_HOST_DEVICE explicit PerBandwidth(double h)
+      : scale(kInvSqrt2Pi / (h < 0x1p-1000 ? h * 0x1p100 : h)), lift(h < 0x1p-1000 ? 0x1p100 : 1) {}
+  PRUNING_EXT_HOST_DEVICE double operator()(double share) const { return share * scale * lift; }
+};
+
+// (x - p) / h, also where x - p overflows: their signs differ then.
+inline double distance_in_bandwidths(double x, double p, double h) {
+  const double distance = x - p;
+  return std::isinf(distance) ? x / h - p / h : distance / h;
+}
+
 // Bandwidth of a row whose weights sum to 1: `variance` is the weighted population variance, `n_eff` = 1 / sum w^2 (N
-// for equal weights). Scott's and Silverman's rules are scipy.stats.gaussian_kde's in one dimension: a factor on the
-// unbiased standard deviation. KEN's is Silverman's older rule on the population standard deviation.
+// for equal weights); 0 where all weight is at one value. Scott's and Silverman's rules are scipy.stats.gaussian_kde's
+// in one dimension: a factor on the unbiased standard deviation. KEN's is Silverman's older rule on the population
+// standard deviation.
 PRUNING_EXT_HOST_DEVICE inline double rule_bandwidth(BandwidthRule rule, double variance, double n_eff) {
   if (rule == BandwidthRule::ken) return 1.06 * sqrt(variance) * pow(n_eff, -0.2);
+  if (!(n_eff > 1)) return 0;
   const double factor = pow(rule == BandwidthRule::scott ? n_eff : n_eff * 0.75, -0.2);
   return factor * sqrt(variance / (1.0 - 1.0 / n_eff));
 }

@@ -27,10 +27,11 @@ struct SortedSamples {
   const std::uint16_t* index;
   unsigned count;
   Matrix weights;
+  double factor;  // of the weights
   std::int64_t row, first;
   __device__ double value(unsigned i) const { return ordered_value(keys[i]); }
   __device__ double weight(unsigned i) const {
-    return weights.data == nullptr ? 1.0 : element<double>(weights, row, first + index[i]);
+    return weights.data == nullptr ? 1.0 : factor * element<double>(weights, row, first + index[i]);
   }
 };
 
@@ -110,7 +111,8 @@ __global__ void __launch_bounds__(kThreads, 2)
       const std::int64_t first_sample = segment * job.segment_size;
       const unsigned samples = static_cast<unsigned>(min(job.segment_size, n - first_sample));
       load_sorted(job.params.samples, r, first_sample, samples, sample_keys, sample_index, scratch);
-      const SortedSamples<Key> sorted{sample_keys, sample_index, samples, job.params.weights, r, first_sample};
+      const SortedSamples<Key> sorted{
+          sample_keys, sample_index, samples, job.params.weights, job.facts[r].weight_factor, r, first_sample};
       for (std::int64_t first = blockIdx.y * point_segment; first < k; first += gridDim.y * point_segment) {
         const unsigned points = static_cast<unsigned>(min(point_segment, k - first));
         load_sorted(job.params.points, r, job.first_point + first, points, point_keys, point_index, scratch);

@@ -9,7 +9,7 @@
 
 namespace pruning_ext::kde {
 
-// `x` [n] lies in `range` and is not constant; `w` [n] or nullptr for ones. 0 if one sample has all the weight.
+// `x` [n] lies in `range` and is not constant; `w` [n] or nullptr for ones. 0 if all weight is at one value.
 double row_bandwidth(BandwidthRule rule, const double* x, const double* w, std::int64_t n, const RowRange& range,
                      AlignedBuffer<double>& scratch);
 

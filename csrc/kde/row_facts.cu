@@ -94,14 +94,32 @@ __device__ Tally tally_of(const Facts& job, std::int64_t r, std::int64_t begin, 
   return all;
 }
 
+// The same once more over a whole row whose weights want a factor; for rows that are seldom met.
+__device__ Tally with_factor(const Facts& job, std::int64_t r, Tally tally) {
+  const double factor = weight_factor(tally.heaviest);
+  if (factor == 1) return tally;
+  double total = 0, squares = 0, sum = 0;
+  for (std::int64_t i = threadIdx.x; i < job.samples.cols; i += kThreads) {
+    const double w = factor * element<double>(job.weights, r, i);
+    total += w;
+    squares += w * w;
+    sum += w * element<double>(job.samples, r, i);
+  }
+  tally.total = block_reduce(total, Add{});
+  tally.squares = block_reduce(squares, Add{});
+  tally.sum = block_reduce(sum, Add{});
+  return tally;
+}
+
 // The sum of squared distances to the mean, for all threads of the block.
 template <typename Walk>
-__device__ double spread_of(const Facts& job, std::int64_t r, std::int64_t begin, std::int64_t end, double mean) {
+__device__ double spread_of(const Facts& job, std::int64_t r, std::int64_t begin, std::int64_t end, double mean,
+                            double factor) {
   double spread = 0;
 #pragma unroll(Walk::kUnrolled)
   for (std::int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
     const double centred = Walk::sample(job.samples, r, i) - mean;
-    spread += (Walk::kWeighted ? element<double>(job.weights, r, i) : 1.0) * centred * centred;
+    spread += (Walk::kWeighted ? factor * element<double>(job.weights, r, i) : 1.0) * centred * centred;
   }
   return block_reduce(spread, Add{});
 }
@@ -110,7 +128,7 @@ __device__ double spread_of(const Facts& job, std::int64_t r, std::int64_t begin
 __device__ double scaled_variance(const Facts& job, std::int64_t r, double total, int exponent) {
   const auto sample = [&](std::int64_t i) { return ldexp(element<double>(job.samples, r, i), -exponent); };
   const auto weight = [&](std::int64_t i) {
-    return job.weights.data == nullptr ? 1.0 : element<double>(job.weights, r, i);
+    return job.weights.data == nullptr ? 1.0 : job.facts[r].weight_factor * element<double>(job.weights, r, i);
   };
   double sum = 0, spread = 0;
   for (std::int64_t i = threadIdx.x; i < job.samples.cols; i += kThreads) sum += weight(i) * sample(i);
@@ -133,9 +151,15 @@ __device__ void write_facts(const Facts& job, std::int64_t r, const Tally& tally
     found = Fault::bad_bandwidth;
   }
   if (found != Fault::none) report(job.fault, found, r);
-  job.facts[r] = {
-      tally.low, tally.high, tally.sum / tally.total, 0, 0, tally.total, tally.total * tally.total / tally.squares,
-      found};
+  job.facts[r] = {tally.low,
+                  tally.high,
+                  tally.sum / tally.total,
+                  0,
+                  tally.total,
+                  tally.total * tally.total / tally.squares,
+                  weight_factor(tally.heaviest),
+                  0,
+                  found};
 }
 
 // The variance from the sum of squared distances; by all threads of the block.
@@ -156,14 +180,16 @@ __global__ void __launch_bounds__(kThreads, 2) tally_kernel(const __grid_constan
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     for (std::int64_t piece = blockIdx.y; piece < job.pieces; piece += gridDim.y) {
       const std::int64_t begin = piece * kPiece, end = min(begin + kPiece, n);
-      const Tally tally = tally_of<Walk>(job, r, begin, end);
+      Tally tally = tally_of<Walk>(job, r, begin, end);
       if (job.pieces > 1) {
         if (threadIdx.x == 0) job.tallies[r * job.pieces + piece] = tally;
         continue;
       }
+      if constexpr (Walk::kWeighted) tally = with_factor(job, r, tally);
       if (threadIdx.x == 0) write_facts(job, r, tally);
       if (job.bandwidth != nullptr) continue;
-      const double spread = spread_of<Walk>(job, r, begin, end, tally.sum / tally.total);
+      const double factor = weight_factor(tally.heaviest);
+      const double spread = spread_of<Walk>(job, r, begin, end, tally.sum / tally.total, factor);
       if (threadIdx.x == 0) job.facts[r].variance = spread;  // fold_spreads_kernel divides
     }
   }
@@ -183,7 +209,8 @@ __global__ void __launch_bounds__(kThreads, 2) fold_tallies_kernel(const __grid_
       mine.sum += other.sum;
       mine.faults |= other.faults;
     }
-    const Tally tally = block_tally<true>(mine);
+    Tally tally = block_tally<true>(mine);
+    if (job.weights.data != nullptr) tally = with_factor(job, r, tally);
     if (threadIdx.x == 0) write_facts(job, r, tally);
   }
 }
@@ -194,7 +221,7 @@ __global__ void __launch_bounds__(kThreads, 2) spread_kernel(const __grid_consta
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     for (std::int64_t piece = blockIdx.y; piece < job.pieces; piece += gridDim.y) {
       const std::int64_t begin = piece * kPiece, end = min(begin + kPiece, job.samples.cols);
-      const double spread = spread_of<Walk>(job, r, begin, end, job.facts[r].mean);
+      const double spread = spread_of<Walk>(job, r, begin, end, job.facts[r].mean, job.facts[r].weight_factor);
       if (threadIdx.x == 0) job.spreads[r * job.pieces + piece] = spread;
     }
   }
@@ -236,9 +263,9 @@ __global__ void __launch_bounds__(kThreads, 2)
   for (std::int64_t r = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; r < params.samples.rows;
        r += std::int64_t{gridDim.x} * blockDim.x) {
     const RowFacts& row = facts[r];
-    // 0 also where one sample has all the weight.
-    double h = row.low < row.high ? ldexp(rule_bandwidth(params.rule, row.variance, row.n_eff), row.exponent) : 0;
-    if (row.fault == Fault::none && !(h > 0)) report(fault, Fault::constant_row, r);
+    const bool constant = !(row.low < row.high);
+    double h = constant ? 0 : ldexp(rule_bandwidth(params.rule, row.variance, row.n_eff), row.exponent);
+    if (row.fault == Fault::none && !(h > 0)) report(fault, constant ? Fault::constant_row : Fault::one_value, r);
     if (row.fault != Fault::none || !(h > 0)) h = __builtin_nan("");
     params.bandwidth[r] = h;
   }

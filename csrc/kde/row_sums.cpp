@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+
+#include "kde/kde_math.h"
 
 namespace pruning_ext::kde {
 namespace {
@@ -27,6 +30,8 @@ const Method& method_for(Accuracy accuracy) {
 // Half a gigabyte of scratch; no row of weights comes near it. Beyond, sums run over the samples within reach of each
 // point.
 constexpr double kMostNodes = 1 << 22;
+
+constexpr double kMostBoxes = 1 << 30;  // of any lattice: boxes are counted in int32
 
 double node_count(const RowRange& samples, double bandwidth, const Method& method) {
   return (samples.high - samples.low) / (method.spacing * bandwidth) + method.reach;
@@ -53,6 +58,17 @@ Extent extent_of(const RowRange& samples, const RowRange& points, double bandwid
   return {sample_boxes, first, std::max<std::int64_t>(past - first, 0)};
 }
 
+// By the definition, where the bandwidth has no inverse or a distance may be no number: a division for each term.
+void solve_by_division(const RowSums& row) {
+  for (std::int64_t j = 0; j < row.k; ++j) {
+    row.sums[j] = 0;
+    for (std::int64_t i = 0; i < row.n; ++i) {
+      const double z = distance_in_bandwidths(row.samples[i], row.points[j], row.bandwidth);
+      row.sums[j] += (row.weights == nullptr ? 1.0 : row.weights[i]) * std::exp(-0.5 * z * z);
+    }
+  }
+}
+
 // The direct sum over the samples within reach of each point; everything sorted.
 void solve_by_windows(const RowSums& row, double reach) {
   const double* end = row.samples + row.n;
@@ -76,10 +92,13 @@ void RowSolver::solve(const RowSums& row, const RowRange& samples, const RowRang
   const Method& method = method_for(accuracy);
   const double nodes = node_count(samples, row.bandwidth, method);
   const double direct = direct_cost(row);
-  const bool subnormal = row.bandwidth < 0x1p-1000;  // a lattice's spacing would be no normal number
-  if (accuracy == Accuracy::exact || subnormal || direct <= lattice_cost(row, method.reach, method.cost)) {
+  const bool tiny = row.bandwidth < 0x1p-1000;  // a lattice's spacing would be no normal number
+  const double span = std::max(samples.high, points.high) - std::min(samples.low, points.low);
+  if (row.bandwidth < std::numeric_limits<double>::min() || (std::isinf(span) && row.bandwidth > 0x1p1000)) {
+    solve_by_division(row);
+  } else if (accuracy == Accuracy::exact || tiny || direct <= lattice_cost(row, method.reach, method.cost)) {
     active_kernels().direct(row);
-  } else if (nodes > 4096 + 4 * static_cast<double>(row.n + row.k)) {
+  } else if (nodes > std::min(4096 + 4 * static_cast<double>(row.n + row.k), kMostBoxes)) {
     solve_by_islands(row, accuracy);  // a bandwidth far below the row's spread: most of one lattice would be empty
   } else if (direct <= lattice_cost(row, nodes, method.cost)) {
     active_kernels().direct(row);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kde/kde_math.h"
+
 namespace pruning_ext::kde {
 
 double log_sum(const SortedRow& row, double point, double bandwidth, std::int64_t skip) {
@@ -14,7 +16,7 @@ double log_sum(const SortedRow& row, double point, double bandwidth, std::int64_
   while (left >= 0 || right < row.n) {
     const bool go_left = right >= row.n || (left >= 0 && point - row.samples[left] <= row.samples[right] - point);
     const std::int64_t i = go_left ? left-- : right++;
-    const double z = (row.samples[i] - point) / bandwidth;
+    const double z = distance_in_bandwidths(row.samples[i], point, bandwidth);
     const double exponent = -z * z / 2;
     if (exponent == -INFINITY) break;  // the square leaves float64, here and further out
     // Every sample still to come is at least this far: together they weigh at most n * heaviest * exp(exponent).

@@ -114,9 +114,27 @@ void regimes() {
   every_method({"islands", islands, {}, joined(truth::normal(250, 1e7), truth::normal(250)), 0.2});
   every_method({"islands at their own samples", islands, {}, islands, 0.2});
   every_method({"one huge outlier", joined(truth::normal(500), {1e30}), {}, joined(truth::normal(300), {1e30}), 0.2});
+  for (const double size : {1e308, 1e-300, 1e-310, 5e-324}) {  // of sums or squares that are no numbers
+    Row weights = truth::uniform(500, 0, 1);
+    for (double& w : weights) w = size < 1e-323 ? size : w * size;
+    every_method({"extreme weights", own, weights, truth::uniform(500, -4, 4), 0.25});
+    every_method({"extreme weights at their own samples", own, weights, own, 0.25});
+  }
   const Row spread = truth::normal(500);
   every_method({"tiny bandwidth", spread, {}, joined(spread, truth::uniform(100, -3, 3)), 1e-7});
   every_method({"bandwidth near the smallest number", spread, {}, spread, 1e-300});
+  const Row subnormal = truth::normal(300, 0, 1e-310);
+  every_method({"samples below the normal numbers", subnormal, {}, subnormal, 1e-300});
+  // Densities overflow but far from the samples: only logarithms are looked at.
+  const Row outwards = truth::uniform(300, -4e-309, 4e-309);
+  for (const bool leave_one_out : {false, true}) {
+    const Regime regime{"bandwidth below the normal numbers", subnormal, {}, outwards, 1e-310};
+    log_density_keeps_its_bound(regime, leave_one_out,
+                                truth::log_density(subnormal, {}, outwards, regime.h, leave_one_out),
+                                kde::Accuracy::relative_1e5);
+  }
+  const Row tails{4e-309, -4.1e-309};  // exp(-z^2 / 2) brings them back
+  every_method({"one sample, bandwidth below the normal numbers", {0}, {}, tails, 1.2e-310});
   every_method({"huge bandwidth", spread, {}, truth::uniform(400, -3, 3), 1e6});
   every_method({"bandwidth beyond all squares", spread, {}, truth::uniform(400, -3, 3), 1e200});
 }
@@ -132,8 +150,11 @@ void every_size() {
 
 void rules() {
   for (const int n : {2, 3, 8, 33, 700}) {
-    const Row row = truth::normal(n, -2, 3), weights = truth::uniform(n, 0.5, 1);
-    for (const bool weighted : {false, true}) {
+    const Row row = truth::normal(n, -2, 3), share = truth::uniform(n, 0.5, 1);
+    for (const double size : {0.0, 1.0, 1e308, 1e-308, 1e-200}) {  // of the weights
+      const bool weighted = size > 0;
+      Row weights = share;
+      for (double& w : weights) w *= size;
       long double total = 0, squares = 0, mean = 0, variance = 0;
       const auto weight = [&](std::size_t i) { return weighted ? static_cast<long double>(weights[i]) : 1.0L; };
       for (std::size_t i = 0; i < row.size(); ++i) total += weight(i), squares += weight(i) * weight(i);
@@ -155,6 +176,47 @@ void rules() {
         CHECK(std::fabs(found - exact) <= 1e-13L * exact, "%s, n %d: %.17g, not %.17Lg", name, n, found, exact);
       }
     }
+  }
+}
+
+// What has no bandwidth by a rule, and why.
+void rules_without_an_answer() {
+  const auto fault_of = [](const Row& samples, const Row& weights, const char* rule) {
+    kde::BandwidthParams params;
+    params.samples = matrix_of(samples);
+    if (!weights.empty()) params.weights = matrix_of(weights);
+    params.rule = kde::rule_named(rule).value();
+    double bandwidth = NAN;
+    params.bandwidth = &bandwidth;
+    return kde::bandwidth_cpu(params, serial_for).fault;
+  };
+  for (const char* rule : {"scott", "silverman", "ken"}) {
+    CHECK(fault_of({2, 2, 2}, {}, rule) == Fault::constant_row, "%s: constant", rule);
+    CHECK(fault_of({2, 2, 2}, {1, 0, 0}, rule) == Fault::constant_row, "%s: constant, weights", rule);
+    CHECK(fault_of({1, 2, 3}, {0, 5, 0}, rule) == Fault::one_value, "%s: one weight", rule);
+    CHECK(fault_of({2, 1, 2}, {3, 0, 5}, rule) == Fault::one_value, "%s: two weights at one value", rule);
+    CHECK(fault_of({1, 2, 3}, {1e308, 1e308, 0}, rule) == Fault::none, "%s: huge weights", rule);
+  }
+  CHECK(fault_of({1, 2, 3}, {1, 1e-300, 0}, "scott") == Fault::one_value, "as far as float64 can tell");
+}
+
+// Up to where the range is no number, and so its bandwidth times the number of samples.
+void grid_over_all_numbers() {
+  constexpr double kLargest = 1.7e308;
+  const Row row{-kLargest, kLargest, 0, kLargest / 3};
+  Row points(3), density(3);
+  kde::GridParams params;
+  params.samples = matrix_of(row);
+  params.num_points = 3;
+  const double h = 1e308;
+  params.bandwidth = &h;
+  params.grid = points.data();
+  params.density = density.data();
+  params.dtype = DType::float64;
+  kde::gaussian_kde_grid_cpu(params, serial_for);
+  for (const std::size_t j : {0, 1, 2}) {
+    const long double exact = std::exp(truth::log_density(row, {}, {points[j]}, h)[0]);
+    CHECK(std::fabs(density[j] - exact) <= 1e-12L * exact, "%.17g, not %.17Lg", density[j], exact);
   }
 }
 
@@ -246,7 +308,9 @@ void run() {
   regimes();
   every_size();
   rules();
+  rules_without_an_answer();
   grid();
+  grid_over_all_numbers();
   same_on_any_threads();
   faults_name_the_first_row();
 }

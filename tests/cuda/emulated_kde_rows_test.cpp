@@ -157,6 +157,87 @@ void long_rows_of_16_bits(DType dtype, int one, int infinity) {
   CHECK(status_of(fault).fault == Fault::not_finite, "infinity");
 }
 
+// Weights whose sums, squares or products are no numbers; in one piece and in several, by every method, as on the CPU.
+template <typename Real>
+void extreme_weights(std::int64_t n, double size) {
+  const std::int64_t k = 60;
+  std::mt19937 random(23);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> uniform(0.1, 1);
+  std::vector<Real> samples(n), weights(n), points(k), expected(k), found(k);
+  for (Real& x : samples) x = static_cast<Real>(normal(random));
+  for (Real& w : weights) w = static_cast<Real>(size * uniform(random));
+  for (Real& p : points) p = static_cast<Real>(normal(random));
+  double expected_bandwidth = 0, bandwidth = 0;
+  BandwidthParams rule{view(samples, 1, n), view(weights, 1, n), BandwidthRule::scott, &expected_bandwidth};
+  bandwidth_cpu(rule, serial_for);
+  rule.bandwidth = &bandwidth;
+  std::vector<std::byte> memory(bandwidth_cuda_workspace(rule));
+  FaultWord fault;
+  bandwidth_cuda(rule, context_with(memory, fault));
+  CHECK(fault == kNoFault && std::fabs(bandwidth - expected_bandwidth) <= 1e-12 * expected_bandwidth,
+        "weights of %g: bandwidth %.17g, not %.17g", size, bandwidth, expected_bandwidth);
+  for (const Method method : {Method::direct, Method::direct_fast, Method::lattice}) {
+    if (method == Method::direct_fast && sizeof(Real) == 8) continue;
+    for (const bool log : {false, true}) {
+      KdeParams params;
+      params.samples = view(samples, 1, n);
+      params.points = view(points, 1, k);
+      params.weights = view(weights, 1, n);
+      params.bandwidth = &expected_bandwidth;
+      params.log = log;
+      params.density_dtype = sizeof(Real) == 8 ? DType::float64 : DType::float32;
+      params.density = expected.data();
+      gaussian_kde_cpu(params, serial_for);
+      params.density = found.data();
+      std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params, device(), method));
+      gaussian_kde_cuda(params, context_with(workspace, fault), method);
+      for (int j = 0; j < k; ++j)
+        CHECK(std::fabs(found[j] - expected[j]) <= 3e-5 * std::fmax(std::fabs(expected[j]), log),
+              "weights of %g, method %d: %g, not %g", size, static_cast<int>(method), double{found[j]},
+              double{expected[j]});
+    }
+  }
+}
+
+void weights_at_one_value() {
+  const std::vector<double> samples{1, 2, 2, 3}, weights{0, 3, 5, 0};
+  double bandwidth = 0;
+  for (const BandwidthRule rule : {BandwidthRule::scott, BandwidthRule::silverman, BandwidthRule::ken}) {
+    BandwidthParams params{view(samples, 1, 4), view(weights, 1, 4), rule, &bandwidth};
+    std::vector<std::byte> workspace(bandwidth_cuda_workspace(params));
+    FaultWord fault;
+    bandwidth_cuda(params, context_with(workspace, fault));
+    CHECK(status_of(fault).fault == Fault::one_value && status_of(fault).row == 0, "all weight at one value");
+  }
+}
+
+// Of a bandwidth whose inverse is none, as on the CPU.
+void subnormal_bandwidth() {
+  const std::vector<double> samples{0, 1e-310, -2e-310, 3e-310}, points{0, 4e-309, -3e-309, 1e-309};
+  const double bandwidth = 1.1e-310;
+  for (const bool log : {false, true}) {
+    std::vector<double> expected(4), found(4);
+    KdeParams params;
+    params.samples = view(samples, 1, 4);
+    params.points = view(points, 1, 4);
+    params.bandwidth = &bandwidth;
+    params.log = log;
+    params.density_dtype = DType::float64;
+    params.density = expected.data();
+    gaussian_kde_cpu(params, serial_for);
+    params.density = found.data();
+    for (const Method method : {Method::direct, Method::lattice}) {
+      std::vector<std::byte> workspace(gaussian_kde_cuda_workspace(params, device(), method));
+      FaultWord fault;
+      gaussian_kde_cuda(params, context_with(workspace, fault), method);
+      for (int j = 0; j < 4; ++j)
+        CHECK(found[j] == expected[j] || std::fabs(found[j] - expected[j]) <= 1e-12 * std::fabs(expected[j]),
+              "log %d, %d: %.17g, not %.17g", log, j, found[j], expected[j]);
+    }
+  }
+}
+
 void run() {
   workspaces();
   points_in_parts();
@@ -170,6 +251,12 @@ void run() {
   }
   long_rows_of_16_bits(DType::float16, 0x3c00, 0x7c00);
   long_rows_of_16_bits(DType::bfloat16, 0x3f80, 0x7f80);
+  for (const std::int64_t n : {400, 20'000}) {
+    for (const double size : {1e308, 1e-300, 1e-320}) extreme_weights<double>(n, size);
+    for (const double size : {3e38, 1e-30, 1e-43}) extreme_weights<float>(n, size);
+  }
+  weights_at_one_value();
+  subnormal_bandwidth();
 }
 
 }  // namespace

@@ -25,10 +25,26 @@ def _weights(kind, rows, count):
         return 1e30 * uniform
     if kind == "sum 1e-30":
         return 1e-30 * uniform
+    if kind == "sums overflow":
+        return 1e308 * (0.1 + uniform)
+    if kind == "squares underflow":
+        return 1e-300 * uniform
+    if kind == "least number":
+        return torch.full((rows, count), 5e-324, dtype=torch.float64)
     return uniform
 
 
-KINDS = ("uniform", "half zero", "one only", "nine decades", "sum 1e30", "sum 1e-30")
+KINDS = (
+    "uniform",
+    "half zero",
+    "one only",
+    "nine decades",
+    "sum 1e30",
+    "sum 1e-30",
+    "sums overflow",
+    "squares underflow",
+    "least number",
+)
 
 
 @pytest.mark.parametrize("rtol", RTOLS)
