@@ -40,9 +40,9 @@ def model_name(model: nn.Module) -> str | None:
     return getattr(getattr(model, "config", None), "_name_or_path", None) or None
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The model that ``torch.compile`` wrapped, whose names have no prefix; any other as it is."""
-    inner = getattr(model, "_orig_mod", model)
+def unwrapped(model: Any) -> Any:
+    """The model that ``torch.compile`` wrapped, whose names have no prefix; any other, or none, as it is."""
+    inner: Any = getattr(model, "_orig_mod", None)
     return inner if isinstance(inner, nn.Module) else model
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
+from pruning_ext.huggingface import unwrapped
 from pruning_ext.pruners.config import PruneConfig
 from pruning_ext.pruners.plan import ModelSummary, Plan
 
@@ -91,6 +93,7 @@ def plan(
         show_progress: draw a progress bar on stderr.
     """
     _check_models(model, pretrained)
+    model, pretrained = unwrapped(model), unwrapped(pretrained)
     return _method_of(config).plan(
         model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
     )
@@ -115,6 +118,7 @@ def plan_for(
         )
     _check_models(model, pretrained)
     _method_of(config.config)
+    model = unwrapped(model)
     if ModelSummary.of(model).signature != config.model.signature:
         raise ValueError(
             f"the plan was made for {config.model.architecture} {config.model.name or '(unnamed)'}, whose "
@@ -135,9 +139,9 @@ def prune(
     """Prune ``model`` by ``config``, or by a plan made earlier for the same model.
 
     Without ``inplace`` the inputs stay as they are and the result is one new copy of ``model``; with it the
-    result is ``model`` itself. Every error that the plan can find is raised before the first change. The
-    result remembers its configuration as the attribute ``pruning_config``, for what is written about it on
-    disk.
+    result is ``model`` itself (of a compiled model, the module that was compiled). Every error that the plan
+    can find is raised before the first change. The result remembers its configuration as the attribute
+    ``pruning_config``, for what is written about it on disk.
 
     Args:
         model: the model to prune (for KEN: the fine-tuned one).
@@ -158,7 +162,9 @@ def prune(
     made = plan_for(
         model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
     )
-    result = model if inplace else copy.deepcopy(model)
+    model, pretrained = unwrapped(model), unwrapped(pretrained)
+    with torch.inference_mode(False):  # or the copy could never be trained
+        result = model if inplace else copy.deepcopy(model)
     report = _method_of(made.config).apply(
         result, made, pretrained=pretrained, calibration=calibration, show_progress=show_progress
     )

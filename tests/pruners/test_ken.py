@@ -286,3 +286,24 @@ def test_a_trained_head_on_a_frozen_backbone_is_warned_of_too():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plan(model, KENConfig(density=0.5), pretrained=base)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_compiled_models_are_those_that_were_compiled(tmp_path, inplace):
+    model, base = make_pair("llama")
+    expected = prune(model, KENConfig(density=0.4), pretrained=base)
+    compiled, compiled_base = torch.compile(model), torch.compile(base)
+    assert plan(compiled, KENConfig(density=0.4), pretrained=compiled_base) == expected.plan
+    result = prune(compiled, expected.plan, pretrained=compiled_base, inplace=inplace)
+    assert type(result.model) is type(model)
+    assert (result.model is model) is inplace
+    assert_same_bits(snapshot(result.model), snapshot(expected.model))
+
+
+def test_a_copy_made_in_inference_mode_can_be_trained():
+    model, base = make_pair("llama")
+    expected = prune(model, KENConfig(density=0.4), pretrained=base).model
+    with torch.inference_mode():
+        found = prune(model, KENConfig(density=0.4), pretrained=base).model
+    assert not any(parameter.is_inference() for parameter in found.parameters())
+    assert_same_bits(snapshot(found), snapshot(expected))

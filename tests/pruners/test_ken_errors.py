@@ -24,7 +24,8 @@ def test_a_value_that_is_not_finite_is_named_and_nothing_is_altered(role, value)
         with pytest.raises(ValueError, match=sentence):
             call(model, KENConfig(density=0.5), pretrained=base)
     clean = plan(make_pair("bert")[0], KENConfig(density=0.5), pretrained=make_pair("bert")[1])
-    with pytest.raises(ValueError, match=sentence):  # a plan made before the value went bad
+    refused = "the plan was made for" if role == "model" else sentence
+    with pytest.raises(ValueError, match=refused):  # a plan made before the value went bad
         prune(model, clean, pretrained=base, inplace=True)
     assert_same_bits(snapshot(model), before)
 
