@@ -15,9 +15,8 @@ from transformers import AutoModel, AutoModelForCausalLM, BertConfig, BertModel,
 from transformers.utils.logging import disable_progress_bar
 
 from benchmarks.gpu import Subject
-from benchmarks.model_mi import PARTS
+from benchmarks.model_mi import parts_as
 from pruning_ext import KENConfig, MIConfig, export, load_delta, plan, prune, save_delta
-from pruning_ext.pruners import mi
 
 disable_progress_bar()
 SMALL = {"hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2, "vocab_size": 100}
@@ -45,18 +44,12 @@ class Stopwatch:
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
         """Beside ``name`` itself the parts of the MI pruner's planning, as ``name: part``."""
-        original = {function: getattr(mi, function) for function in PARTS.values()}
 
         def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
             return lambda *given, **options: self(f"{name}: {part}", lambda: function(*given, **options))
 
-        for part, function in PARTS.items():
-            setattr(mi, function, timed(part, original[function]))
-        try:
+        with parts_as(timed):
             yield
-        finally:
-            for function, call in original.items():
-                setattr(mi, function, call)
 
 
 def cases(device: str, smoke: bool, floors: dict[str, Any]) -> Iterator[list[Subject]]:

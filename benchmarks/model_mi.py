@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from pruning_ext import MIConfig, discretize, export, mutual_information_from_co
 from pruning_ext.bench.harness import WrongResult
 from pruning_ext.bench.memory import memory_status
 from pruning_ext.huggingface import quiet_transformers
-from pruning_ext.pruners import mi
+from pruning_ext.pruners import mi, passes
 from pruning_ext.pruners.ffn import find_blocks
 from pruning_ext.pruners.mi_config import METRICS
 
@@ -42,14 +42,14 @@ SHAPE = {
 SMALL = SHAPE | {"vocab_size": 500, "hidden_size": 72, "intermediate_size": 96, "num_hidden_layers": 2}
 TOKENS, LENGTH, BATCH = 16384, 256, 8
 
-# Each part by the function that does it, under the name by which the pruner calls it. The Fisher metric is
-# part of collecting, whose forward pass it shares.
+# Each part by the function that does it, where and by what name the pruner calls it. The Fisher metric is part
+# of collecting, whose forward pass it shares.
 PARTS = {
-    "collecting": "gather",
-    "discretising": "discretize",
-    "information": "mutual_information_from_codes",
-    "choosing": "rank",
-    "refitting": "refit_block",
+    "collecting": (passes, "gather"),
+    "discretising": (mi, "discretize"),
+    "information": (mi, "mutual_information_from_codes"),
+    "choosing": (mi, "rank"),
+    "refitting": (mi, "refit_block"),
 }
 
 
@@ -117,7 +117,6 @@ def _timed() -> Iterator[tuple[dict[str, float], dict[str, Any]]]:
     """Seconds spent in each part while the pruner runs, and what each was first given and gave."""
     seconds = dict.fromkeys(PARTS, 0.0)
     first: dict[str, Any] = {}
-    original = {name: getattr(mi, name) for name in PARTS.values()}
 
     def timed(part: str, function: Any) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:
@@ -130,13 +129,21 @@ def _timed() -> Iterator[tuple[dict[str, float], dict[str, Any]]]:
 
         return call
 
-    for part, name in PARTS.items():
-        setattr(mi, name, timed(part, original[name]))
-    try:
+    with parts_as(timed):
         yield seconds, first
+
+
+@contextmanager
+def parts_as(wrap: Callable[[str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+    """While it lasts, the pruner calls ``wrap(part, function)`` instead of the function of each part."""
+    original = {part: getattr(module, name) for part, (module, name) in PARTS.items()}
+    for part, (module, name) in PARTS.items():
+        setattr(module, name, wrap(part, original[part]))
+    try:
+        yield
     finally:
-        for name, function in original.items():
-            setattr(mi, name, function)
+        for part, (module, name) in PARTS.items():
+            setattr(module, name, original[part])
 
 
 def _check(first: dict[str, Any], columns: int = 5) -> None:

@@ -12,7 +12,7 @@ if torch.version.cuda is None:
     sys.exit(f"torch {torch.__version__} is built without CUDA: nothing to check")
 assert not _native.cuda_problem, _native.cuda_problem
 
-ops = {name: where for name, where in info.info()["ops"].items() if not name.startswith("_")}
+ops = info.info()["ops"]
 assert ops, "no ops are registered"
 missing = [name for name, where in ops.items() if "cuda" not in where]
 
@@ -32,6 +32,4 @@ built = _native.build_info()
 architectures = built["cuda_architectures"].replace(";", ", ")
 print(f"torch {torch.__version__} (CUDA {torch.version.cuda}, {device}) loads _C and _C_cuda")
 print(f"built with torch {built['torch_built_with']} and CUDA {built['cuda']} for {architectures}")
-print(
-    f"{len(ops) - len(missing)} of {len(ops)} ops have CUDA kernels; without: {', '.join(missing) or 'none'}"
-)
+print(f"{len(ops) - len(missing)} of {len(ops)} functions run on CUDA; not: {', '.join(missing) or 'none'}")
