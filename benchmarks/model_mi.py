@@ -42,8 +42,8 @@ SHAPE = {
 SMALL = SHAPE | {"vocab_size": 500, "hidden_size": 72, "intermediate_size": 96, "num_hidden_layers": 2}
 TOKENS, LENGTH, BATCH = 16384, 256, 8
 
-# Each part by the function that does it, where and by what name the pruner calls it. The Fisher metric is part
-# of collecting, whose forward pass it shares.
+# Each part by the function that does it, where and by what name the pruner calls it. The Fisher metric is
+# part of collecting, whose forward pass it shares.
 PARTS = {
     "collecting": (passes, "gather"),
     "discretising": (mi, "discretize"),
