@@ -101,6 +101,14 @@ def test_too_few_dimensions(shape, device):
     _says(error, "^weight ", "2 dimensions", re.escape(str(shape)))
 
 
+def test_rows_that_32_bits_cannot_count(device):
+    """Entries are numbered in 32 bits. The row is one number, repeated."""
+    wide = torch.zeros(1, 1, device=device).expand(2, 2**31)
+    with pytest.raises(ValueError) as error:
+        ken_mask(wide, 3)
+    _says(error, "^weight ", r"less than 2\^31 entries", "2147483648")
+
+
 def test_keep_ties_is_named():
     """``ken_mask(weight, 3, True)`` would read like anything."""
     with pytest.raises(TypeError):
