@@ -48,8 +48,8 @@ def mirrored(random: np.random.Generator, n: int) -> np.ndarray:
 
 
 # Each regime is one that can break a step: the rounding of densities (std), ties of value (duplicates, grids,
-# zeros), ties of distance (lattice, mirrored; where distances round, hundreds at once: huge outlier, vanished), and
-# grid points with no weight near them (outliers).
+# zeros), ties of distance (lattice, mirrored; huge outlier and vanished: hundreds at once, since distances
+# round), and grid points with no weight near them (outliers).
 REGIMES: dict[str, tuple[Make, torch.dtype]] = {
     "normal": (lambda random, n: random.normal(0, 0.05, n), torch.float32),
     "normal in float64": (lambda random, n: random.normal(0, 0.05, n), torch.float64),
