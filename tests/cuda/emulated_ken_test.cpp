@@ -113,6 +113,7 @@ void run() {
   compare<float>(Kind::outlier, 1, 11008, 5504, 0.02, kHopper);
   compare<float>(Kind::bfloat16, 1, 16384, 16000, 0.02, kHopper);
   compare<float>(Kind::normal, 1, 17000, 5000, 0.02, kNone);
+  compare<float>(Kind::normal, 3, 130, 60, 1e-6, kHopper);  // a block takes two rows from the list
   faults();
 }
 
