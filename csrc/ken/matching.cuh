@@ -237,6 +237,8 @@ __device__ void match_warp(const Market<Key, Index>& market, unsigned first) {
     const bool doubtful = waits && (!wanted.alone || !got.alone || (rivals & turned) != 0 || same != 0);
     const unsigned doubts = __ballot_sync(kAllLanes, doubtful);
     const unsigned settled = waiting & ((doubts & (0u - doubts)) - 1);
+    // Nothing but the data keeps a removal behind the looks of other lanes, and it is enough: what each of them read of
+    // the free entries went into the votes above, and these into `settled`.
     if (settled >> lane_index() & 1) {
       free.remove(got.entry);
       waits = false;
