@@ -91,8 +91,10 @@ void count_kde(const std::string& kernel, std::int64_t rows, std::int64_t n, std
 
 // --- KEN --------------------------------------------------------------------------------------------------------
 
-void count_ken(const std::string& kernel, std::int64_t rows, std::int64_t n, std::int64_t k) {
-  const std::vector<float> weight = normal_values(rows * n, 2);
+// With an outlier in each row nearly all entries lie at one distance from each point, as far as distances round.
+void count_ken(const std::string& kernel, std::int64_t rows, std::int64_t n, std::int64_t k, float outlier = 0) {
+  std::vector<float> weight = normal_values(rows * n, 2);
+  for (std::int64_t r = 0; r < rows && outlier != 0; ++r) weight[static_cast<std::size_t>(r * n + n / 3)] = outlier;
   const auto mask = std::make_unique<bool[]>(static_cast<std::size_t>(rows * n));
   const ken::KenParams params{{weight.data(), DType::float32, rows, n, n, 1}, k, false, mask.get()};
   count(kernel, [&] { return ken::ken_mask_cpu(params, serial_for); });
@@ -177,6 +179,7 @@ int main() {
 
   count_ken("ken.mask.768", 64, 768, 384);
   count_ken("ken.mask.4096", 16, 4096, 2048);
+  count_ken("ken.mask.4096.outlier", 16, 4096, 2048, 1e18f);
 
   count_discretize("mi.discretize.quantile", mi::Strategy::quantile);
   count_discretize("mi.discretize.zero_quantile", mi::Strategy::zero_quantile);
