@@ -13,6 +13,8 @@
 //      are moved to float64 every 64 samples, which is 1.9e-6 at most.
 //      Machine code for sm_90: 16 terms are 64 FADD, 16 FMUL, 16 MUFU.EX2 and 4 LDS.128, with the loop 104
 //      instructions, 6.5 a term; 62 registers (eight blocks of 128 threads to a multiprocessor).
+#include <type_traits>
+
 #include "common/block.cuh"
 #include "common/element.h"
 #include "kde/kde_cuda.h"
@@ -100,8 +102,10 @@ __global__ void __launch_bounds__(kThreads, sizeof(typename Term::Sum) == 4 ? 8 
     if (job.facts[r].fault != Fault::none) continue;
     for (std::int64_t first_point = blockIdx.y * kTile; first_point < k; first_point += gridDim.y * kTile) {
       double sums[kPoints];
-      if (!sum_points<Term, kWeighted>(job, r, first_point, begin, end, sums))
-        sum_points<ExactTerm, kWeighted>(job, r, first_point, begin, end, sums);
+      if (!sum_points<Term, kWeighted>(job, r, first_point, begin, end, sums)) {
+        if constexpr (!std::is_same_v<Term, ExactTerm>)  // which reaches every point
+          sum_points<ExactTerm, kWeighted>(job, r, first_point, begin, end, sums);
+      }
 #pragma unroll
       for (int v = 0; v < kPoints; ++v) {
         const std::int64_t j = first_point + v * kThreads + threadIdx.x;
