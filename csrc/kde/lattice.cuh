@@ -79,7 +79,7 @@ __device__ void find_boxes(const Samples& samples, unsigned begin, unsigned end,
     const int here = i == end ? kAll : locator.box(samples.value(i)) + Shape::kReach;
     for (int box = before + 1; box <= here; ++box) tile.starts[box] = static_cast<int>(i);
   }
-  __syncthreads();
+  __syncthreads();  // also for those that still read the polynomials of the tile before
 }
 
 // moments[m][box] = sum w t^m over the box's samples; eight lanes share a box.
@@ -191,7 +191,6 @@ __device__ void gaussian_sums(const LatticeConstants<Shape>& constants, const Sa
         if (lane_index() == 0) store(p, sum);
       }
     } else {
-      __syncthreads();  // the tile may still be read for the points before
       find_boxes(samples, begin, end, locator, tile);
       sum_moments(samples, locator, tile);
       smooth_tile(constants, tile);
