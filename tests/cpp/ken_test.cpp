@@ -104,6 +104,12 @@ void equal_distances() {
         same_mask("cluster far away", cluster, k);
       }
     }
+    for (int i = 0; i < 20; ++i) {  // of all magnitudes: ties that end within the row
+      const Row power = truth::uniform(n, -20, 60);
+      Row row = normal;
+      for (std::size_t j = 0; j < row.size(); ++j) row[j] = std::copysign(std::exp2(power[j]), row[j]);
+      for (const std::int64_t k : {n / 4, n / 2, n - 2}) same_mask("all magnitudes", row, k);
+    }
     for (const double share : {0.5, 0.9, 0.99}) {
       for (const double size : {1e-12, 1e-16, 1e-18, 1e-25}) {  // of what has vanished
         Row row = normal;
