@@ -114,8 +114,10 @@ class Resetting:
                     generator=generator,
                 )
                 kept += int(mask.sum()) if config.keep_ties else mask.shape[0] * min(k, n)
-                left = torch.where(mask.to(weight.device), ours, theirs)
-                out[part] = left.reshape(-1, *weight.shape[1:])
+                left = out[part].reshape(-1, n)
+                torch.where(mask.to(weight.device), ours, theirs, out=left)
+                if left.data_ptr() != out[part].data_ptr():  # reshaping copied, as for channels-last weights
+                    out[part] = left.reshape(-1, *weight.shape[1:])
         self._kept[pair.name] = kept
         self._entries += weight.numel()
         self._seconds += time.perf_counter() - started
