@@ -10,7 +10,7 @@ BUILT := $(VENV)/.built
 # Threads that wait for work must not hold a core: on a busy machine they slow everything several times over.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help environment build demo test test-cpp bench-check check-cuda-load lint docs figures format bench clean
+.PHONY: help environment build demo test test-cpp test-ptx bench-check check-cuda-load lint docs figures format bench clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -45,6 +45,14 @@ test-cpp: build  ## the torch-free core under AddressSanitizer and UndefinedBeha
 	  || { cat build/sanitized.log; exit 1; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/sanitized
 	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/sanitized --output-on-failure
+
+test-ptx: $(STAMP)  ## the CUDA kernels' PTX, interpreted on the CPU; needs nvcc, no GPU; ten minutes or so
+	@command -v nvcc > /dev/null || { echo "test-ptx compiles with nvcc, which is not installed (a CUDA toolkit from 12.8 on has it)" >&2; exit 1; }
+	mkdir -p build
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake -S . -B build/ptx -G Ninja -DPRUNING_EXT_PTX_TESTS=ON -DPRUNING_EXT_WERROR=ON \
+	  -DCMAKE_BUILD_TYPE=Release > build/ptx.log 2>&1 || { cat build/ptx.log; exit 1; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build build/ptx
+	PATH="$(CURDIR)/$(BIN):$$PATH" ctest --test-dir build/ptx --output-on-failure --parallel 2
 
 ARGS ?=
 bench: build  ## time the kernels beside their alternatives, two minutes; ARGS="kde --full --json FILE" is handed on
