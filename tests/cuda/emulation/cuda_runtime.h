@@ -36,7 +36,9 @@ extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 namespace emulation {
 
 constexpr int kWarp = 32;
-using Slot = unsigned char[16];
+struct Slot {
+  unsigned char bytes[16];
+};
 
 void run(dim3 grid, dim3 block, std::size_t dynamic_shared, const std::function<void()>& body);
 unsigned char* dynamic_shared();
@@ -51,9 +53,9 @@ template <typename T>
 void exchange(const T& mine, T (&all)[kWarp]) {
   static_assert(sizeof(T) <= sizeof(Slot));
   Slot* const slots = warp_slots();
-  std::memcpy(slots[threadIdx.x % kWarp], &mine, sizeof(T));
+  std::memcpy(slots[threadIdx.x % kWarp].bytes, &mine, sizeof(T));
   warp_barrier();
-  for (int lane = 0; lane < kWarp; ++lane) std::memcpy(&all[lane], slots[lane], sizeof(T));
+  for (int lane = 0; lane < kWarp; ++lane) std::memcpy(&all[lane], slots[lane].bytes, sizeof(T));
   warp_barrier();
 }
 
