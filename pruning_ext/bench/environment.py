@@ -99,7 +99,9 @@ def _commit() -> tuple[str | None, bool | None]:
         if _git(root, "rev-parse", "--show-toplevel") != str(root):
             return None, None
         commit = _git(root, "rev-parse", "HEAD")
-        return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+        # The results of a run's earlier families are not code that the later ones ran.
+        code = ("--", ".", ":(exclude)benchmarks/results", ":(exclude)benchmarks/figures/*.svg")
+        return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no", *code))
     except (OSError, subprocess.CalledProcessError):
         return None, None
 
