@@ -2,7 +2,7 @@
 
 Run it on a quiet machine and commit what it writes. The families are those of ``pruning-ext bench --full``,
 ``scaling`` (its curves), ``model`` (KEN over a whole model), and ``model-mi`` (MI pruning of SmolLM2-135M by
-its parts, and all pairs of many columns; with ``examples`` on the path). Runs of models have a process each.
+its parts, and all pairs of many columns). Runs of models have a process each.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.model_mi`` prints one JSON object: seconds of each part as :func:`pruning_ext.prune`
 runs it. The weights and the calibration tokens are random; with ``--real`` they are SmolLM2's own and
-articles, from the demo's cache (``examples`` on the path; fetched where they are missing).
+articles, from the demo's cache (fetched where they are missing; the demo must be importable:
+``PYTHONPATH=examples``).
 ``--pairs N`` measures instead the peak memory of ``mutual_information_from_codes`` on N rows of codes.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -193,7 +195,9 @@ def run_apart(*flags: str) -> dict[str, Any]:
     """What ``python -m benchmarks.model_mi FLAGS`` prints, in a process whose peak nothing earlier hides."""
     command = [sys.executable, "-m", "benchmarks.model_mi", *flags]
     root = Path(__file__).resolve().parents[1]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    path = os.pathsep.join(filter(None, [str(root / "examples"), os.environ.get("PYTHONPATH")]))
+    variables = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root, env=variables)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr.strip()}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
