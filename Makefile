@@ -70,8 +70,9 @@ bench-check: $(STAMP)  ## instructions of the hot kernels against the committed 
 check-cuda-load: build  ## the binaries under a CUDA build of torch (a download of gigabytes), with or without a GPU
 	scripts/check_cuda_load.sh $(TORCH_CUDA)
 
-figures: $(STAMP)  ## every figure again, from the committed results
+figures: $(STAMP)  ## every figure, and README's tables, again from the committed results
 	$(BIN)/python -m benchmarks.figures
+	$(BIN)/python -m benchmarks.readme_tables
 
 docs: $(STAMP)  ## the site, into build/site; strict: a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
