@@ -72,37 +72,56 @@ def seconds_of(call: Callable[[], Any], device: str) -> float:
     return begin.elapsed_time(end) / 1e3
 
 
+def checked(subject: Subject, device: str) -> dict[str, Any]:
+    """The error of a first call, and on a device the memory that it took; raises where it is wrong."""
+    entry: dict[str, Any] = {}
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+    found = subject.run()
+    entry["error"] = subject.check(found)
+    del found
+    if not entry["error"] <= subject.limit:
+        raise Wrong(f"error {entry['error']:.3g} > {subject.limit:.3g}")
+    if device != "cpu":
+        entry["peak_memory_bytes"] = torch.cuda.max_memory_allocated() - before
+    return entry
+
+
 def measured(subjects: list[Subject], device: str, rounds: int) -> Iterator[dict[str, Any]]:
-    """Check all, then time them by turns; one that takes long has fewer rounds."""
+    """Check all, then time those that are right by turns; one that takes long has fewer rounds.
+
+    Whoever fails has an entry with its ``failure``: the others of the case still tell something.
+    """
     entries, times, turns = [], [], []
     for subject in subjects:
         entry: dict[str, Any] = {"case": subject.case, "provider": subject.provider, **subject.notes}
-        if device != "cpu":
-            torch.cuda.reset_peak_memory_stats()
-            before = torch.cuda.memory_allocated()
-        found = subject.run()
-        entry["error"] = subject.check(found)
-        del found
-        if not entry["error"] <= subject.limit:
-            raise Wrong(
-                f"{subject.provider} on {subject.case}: error {entry['error']:.3g} > {subject.limit:.3g}"
-            )
-        if device != "cpu":
-            entry["peak_memory_bytes"] = torch.cuda.max_memory_allocated() - before
-        once = seconds_of(subject.run, device)  # warm by now
         entries.append(entry)
-        times.append([once])
-        turns.append(max(1, min(rounds, int(MOST_SECONDS / once))))
+        times.append([])
+        turns.append(0)
+        try:
+            entry |= checked(subject, device)
+            once = seconds_of(subject.run, device)  # warm by now
+        except Exception as error:  # a compiler or a library of others may raise anything
+            entry["failure"] = f"{type(error).__name__}: {error}"
+            continue
+        times[-1].append(once)
+        turns[-1] = max(1, min(rounds, int(MOST_SECONDS / once)))
     for turn in range(rounds):
         for subject, mine, most in zip(subjects, times, turns, strict=True):
             if turn < most:
                 mine.append(seconds_of(subject.run, device))
     for subject, entry, mine in zip(subjects, entries, times, strict=True):
-        median = statistics.median(mine[1:])
-        entry |= {"seconds": median, "seconds_range": [min(mine[1:]), max(mine[1:])], "rounds": len(mine) - 1}
-        entry[f"{subject.unit}_per_second"] = subject.units / median
-        if subject.floor is not None:
-            entry |= {"floor_seconds": subject.floor, "share_of_floor": subject.floor / median}
+        if mine:
+            median = statistics.median(mine[1:])
+            entry |= {
+                "seconds": median,
+                "seconds_range": [min(mine[1:]), max(mine[1:])],
+                "rounds": len(mine) - 1,
+            }
+            entry[f"{subject.unit}_per_second"] = subject.units / median
+            if subject.floor is not None:
+                entry |= {"floor_seconds": subject.floor, "share_of_floor": subject.floor / median}
         yield entry
 
 
@@ -110,6 +129,9 @@ def table(entries: list[dict[str, Any]]) -> str:
     """Per case: time, rate relative to the case's first provider (ours), share of the floor, error."""
     lines, first = [], {}
     for entry in entries:
+        if "failure" in entry:
+            lines.append(f"{entry['case']:<34} {entry['provider']:<30} {entry['failure'].splitlines()[0]}")
+            continue
         rate = next(value for name, value in entry.items() if name.endswith("_per_second"))
         ours = first.setdefault(entry["case"], rate)
         share = f"{entry['share_of_floor']:7.1%}" if "share_of_floor" in entry else "      -"
@@ -154,6 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     parser.add_argument("--smoke", action="store_true", help="tiny sizes")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--without", nargs="+", default=[], metavar="PROVIDER", help="providers to leave out")
     chosen = parser.parse_args(arguments)
     for part in chosen.parts:
         if part not in PARTS:
@@ -167,14 +190,9 @@ def main(arguments: list[str] | None = None) -> int:
     for part in chosen.parts or PARTS:
         cases = gpu_models.cases if part == "pruners" else getattr(gpu_cases, f"{part}_cases")
         for case in cases(chosen.device, chosen.smoke, floors):
-            try:
-                entries = list(measured(case, chosen.device, 2 if chosen.smoke else chosen.rounds))
-            except (RuntimeError, AssertionError) as error:  # the next case may still tell something
-                failed += 1
-                entries = []
-                failure = {"part": part, "case": case[0].case, "error": f"{type(error).__name__}: {error}"}
-                report.setdefault("failures", []).append(failure)
-                print(f"{part}, {case[0].case}: {failure['error']}", file=sys.stderr)
+            wanted = [subject for subject in case if subject.provider not in chosen.without]
+            entries = list(measured(wanted, chosen.device, 2 if chosen.smoke else chosen.rounds))
+            failed += sum("failure" in entry for entry in entries)
             report["measurements"] += [{"part": part, **entry} for entry in entries]
             write_json(chosen.out, report)
             print(table(entries), flush=True)
