@@ -1,4 +1,4 @@
-"""scripts/gpu_check.sh with stand-ins for python, nvcc and nvidia-smi: what it leaves and finds again."""
+"""scripts/gpu_check.sh with stand-ins for python, cmake, nvcc and nvidia-smi: what it leaves and finds."""
 
 import os
 import subprocess
@@ -10,14 +10,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = """#!/bin/sh
 case "$*" in
-  *"import xdist"*) exit 1 ;;
+  *"import xdist"* | *"import pytest_timeout"*) exit 1 ;;
+  *get_python_version*) echo 3.99 ;;
+  *sys.executable*) echo python ;;
+  *"gpu_small.py wgmma"*) echo "$*"; exit "${WGMMA:-0}" ;;
+  *gpu_small.py*) echo "$*" ;;
   *benchmarks.gpu*) echo "{}" > "$3"; echo "given: $*" ;;
-  *pytest*) sleep 30 ;;
-  *setup.py*) echo built ;;
+  *pytest*) echo "$*"; sleep "${TESTS:-30}" ;;
   *) exit 3 ;;
 esac
 """
+CMAKE = """#!/bin/sh
+echo "given: $*"
+"""
+# A program that fails where it was to measure wgmma's rates and WGMMA is not 0.
 NVCC = """#!/bin/sh
+case "$*" in *FLOORS_WGMMA*) [ "${WGMMA:-0}" = 0 ] || exit 1 ;; esac
 while [ "$1" != -o ]; do shift; done
 printf '#!/bin/sh\\necho "{\\\\"exp2_per_second\\\\": 1}"\\n' > "$2"
 chmod +x "$2"
@@ -27,7 +35,8 @@ chmod +x "$2"
 @pytest.fixture
 def check(tmp_path):
     """``check(*parts, **environment)`` gives the script's status, output and the folder it filled."""
-    for name, text in (("python", PYTHON), ("nvcc", NVCC), ("nvidia-smi", "#!/bin/sh\necho 9.0\n")):
+    smi = "#!/bin/sh\necho 9.0\n"
+    for name, text in (("python", PYTHON), ("cmake", CMAKE), ("nvcc", NVCC), ("nvidia-smi", smi)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
 
@@ -92,7 +101,33 @@ def test_a_build_starts_a_new_record(check):
     check("kde")
     _, said, out = check("build")
     assert "build: FAILED" in said  # `-m pruning_ext.info` fails here
-    assert "kde.json" not in _left(out)
+    left = _left(out)
+    assert "kde.json" not in left
+    assert "-DPRUNING_EXT_CUDA_ARCHITECTURES=90" in left["build.log"]
+    assert "--install build/python-3.99 --component python --prefix pruning_ext" in left["build.log"]
+
+
+def test_what_counts_by_wgmma_is_left_out_where_it_failed(check):
+    status, said, out = check("small", "floors", "mi", "tests", WGMMA="1", TESTS="0")
+    assert status == 1
+    summary = (out / "summary.txt").read_text()
+    assert [line.split(" after ")[0] for line in summary.splitlines()] == [
+        "small: FAILED",
+        "floors: FAILED",
+        "tests: FAILED",
+        "mi: passed",
+    ]
+    left = _left(out)
+    assert left["small.log"].count("gpu_small.py") == 4
+    assert "exp2_per_second" in left["floors.json"]  # the other rates
+    assert "--without pruning_ext, wgmma" in left["mi.log"]
+    assert left["tests.log"].count("-m pytest") == 1
+    assert "not run: what counts by wgmma" in left["tests.log"], said
+    check("build")
+    _, _, out = check("mi", "tests", TESTS="0")
+    left = _left(out)
+    assert "--without" not in left["mi.log"]
+    assert left["tests.log"].count("-m pytest") == 2
 
 
 def test_binaries_must_be_there(check, tmp_path):
