@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from pruning_ext.cli.common import add_output_options, check_output, say, show_progress
+from pruning_ext.cli.common import check_output, warnings_as_lines
+from pruning_ext.cli.console import say, show_progress
 from pruning_ext.cli.models import MissingWeightsError, check_model, companion_files, load_model
 from pruning_ext.delta import load_delta
 from pruning_ext.delta.base import listed, not_the_base
@@ -16,29 +17,8 @@ from pruning_ext.delta.file import read_delta_config
 from pruning_ext.files import atomic_directory
 from pruning_ext.huggingface import quiet_transformers
 
-HELP = "restore a pruned model from its base and its delta"
-DESCRIPTION = """\
-Rebuild the pruned model, bit for bit, and write it as a directory that
-from_pretrained loads. The tokenizer comes along: its files from the delta where
-it has them, from the base otherwise. A base that differs in any tensor from the
-one that the delta was made from is refused.
 
-example:
-  pruning-ext apply ./pretrained ./delta -o ./pruned
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Base, delta and output."""
-    parser.add_argument("base", metavar="BASE", help="the pretrained model: a directory or a hub name")
-    parser.add_argument("delta", metavar="DELTA", help="a directory written by pruning-ext ken")
-    parser.add_argument(
-        "--base-class", metavar="NAME", help="transformers class of BASE (default: as recorded)"
-    )
-    add_output_options(parser)
-    parser.set_defaults(run=run)
-
-
+@warnings_as_lines
 def run(args: argparse.Namespace) -> None:
     """Load, apply, and write ``args.output``."""
     check_output(args, args.base, args.delta)

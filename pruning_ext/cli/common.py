@@ -1,84 +1,29 @@
-"""Options and habits that all commands share."""
+"""What several commands check and do."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import functools
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+
+from pruning_ext.cli.console import UsageError
 from pruning_ext.files import check_replaceable
 from pruning_ext.pruners import PruningWarning
 from pruning_ext.pruners.config import PruneConfig, read_mapping
 
 Config = TypeVar("Config", bound=PruneConfig)
-
-
-class UsageError(ValueError):
-    """The command line, or a configuration file it names, is wrong."""
-
-
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """`--quiet` and `--debug`."""
-    group = parser.add_argument_group("messages")
-    group.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
-    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
-
-
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """`--output` and `--overwrite`."""
-    group = parser.add_argument_group("output")
-    group.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="directory to write, in one step",
-    )
-    group.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace DIR if it is not empty",
-    )
-
-
-def add_config_options(parser: argparse.ArgumentParser, seed_help: str) -> argparse._ArgumentGroup:
-    """The options of every configuration; returns the group, for those of the method."""
-    group = parser.add_argument_group("what to prune")
-    group.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="YAML with the fields of the configuration; options given here override it",
-    )
-    group.add_argument(
-        "--targets",
-        nargs="+",
-        metavar="NAME",
-        help="modules or parameters to prune, by whole name or last parts, or a pattern re:...; default: all",
-    )
-    group.add_argument("--ignore", nargs="+", metavar="NAME", help="modules or parameters to leave alone")
-    group.add_argument("--seed", type=int, metavar="N", help=seed_help)
-    return group
-
-
-def add_device_option(parser: argparse.ArgumentParser, help: str) -> None:
-    """`--device`."""
-    group = parser.add_argument_group("device")
-    group.add_argument(
-        "--device", default="cpu", metavar="NAME", help=f"{help}: cpu (default), cuda, cuda:1 ..."
-    )
+Run = Callable[[argparse.Namespace], None]
 
 
 def check_device(args: argparse.Namespace) -> None:
     """Refuse a device that is not here before the work, not after loading a model."""
-    import torch
-
     try:
         torch.empty(1, device=args.device).cpu()
     except Exception as error:  # torch has a kind of its own for each way in which a device can be missing
@@ -115,33 +60,26 @@ def config_from_args(
         raise UsageError(f"{origin}{error}") from error
 
 
-def show_progress(args: argparse.Namespace) -> bool:
-    """Whether to draw progress bars: a person is watching and did not ask for silence."""
-    return not args.quiet and sys.stderr.isatty()
+def warnings_as_lines(run: Run) -> Run:
+    """``run`` with the package's warnings as sentences on stderr, where Python would show a line of our code;
+    none with `--quiet`."""
 
+    @functools.wraps(run)
+    def running(args: argparse.Namespace) -> None:
+        others = warnings.showwarning
 
-def say(args: argparse.Namespace, text: str) -> None:
-    """Print ``text`` to stdout unless `--quiet`."""
-    if not args.quiet:
-        print(text)
+        def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, PruningWarning):
+                others(message, category, *where, **more)
+            elif not args.quiet:
+                print(f"pruning-ext: warning: {message}", file=sys.stderr)
 
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", PruningWarning)
+            warnings.showwarning = show
+            run(args)
 
-@contextlib.contextmanager
-def warnings_as_lines(args: argparse.Namespace) -> Iterator[None]:
-    """The package's warnings as sentences on stderr, where Python would show a line of our code; none with
-    `--quiet`."""
-    others = warnings.showwarning
-
-    def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-        if not issubclass(category, PruningWarning):
-            others(message, category, *where, **more)
-        elif not args.quiet:
-            print(f"pruning-ext: warning: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", PruningWarning)
-        warnings.showwarning = show
-        yield
+    return running
 
 
 def check_output(args: argparse.Namespace, *inputs: str | Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from pruning_ext.cli.common import UsageError
+from pruning_ext.cli.console import UsageError
 from pruning_ext.delta.file import CONFIG_NAME
 from pruning_ext.huggingface import check_not_quantized, find_model_class, quiet_transformers
 from pruning_ext.pruners.checkpoint import load_and_tell

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import tempfile
 from pathlib import Path
 
-from pruning_ext.cli.common import UsageError, say
+from pruning_ext.cli.common import warnings_as_lines
+from pruning_ext.cli.console import UsageError, say
 from pruning_ext.files import read_json
 from pruning_ext.pruners import Plan
 from pruning_ext.pruners.plan import FORMAT
 
-HELP = "say what a method would keep and how large the result would be, without pruning"
-DESCRIPTION = """\
-Print, layer by layer, what a method would keep and how many bytes that takes. Takes the options of the
-method.
 
-example:
-  pruning-ext plan ken ./finetuned ./pretrained --density 0.25 -o plan.json
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--output`."""
-    group = parser.add_argument_group("output")
-    group.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="write the plan to FILE too, as JSON; its tensors, if any, go beside it",
-    )
-    group.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
-
-
+@warnings_as_lines
 def run(args: argparse.Namespace) -> None:
     """Print the plan, and save it if asked to."""
     if args.output:
         _check_file(args.output, args.overwrite)
-    made: Plan = args.make_plan(args)
+    method = importlib.import_module(f"pruning_ext.cli.{args.method}")
+    made: Plan = method.make_plan(args)
     say(args, made.summary())
     if args.output:
         made.save(args.output)

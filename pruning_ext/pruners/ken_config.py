@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pruning_ext.choices import CRITERIA
 from pruning_ext.pruners.config import PruneConfig, check_choice, check_int, check_share
-from pruning_ext.pruners.rows import CRITERIA
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pruning_ext.choices import (
+    ALLOCATIONS,
+    COMPENSATIONS,
+    ESTIMATORS,
+    METRICS,
+    PAIRWISE,
+    SELECTIONS,
+    STRATEGIES,
+)
 from pruning_ext.pruners.config import PruneConfig, check_choice, check_int, check_share
-from pruning_ext.pruners.selection import PAIRWISE, SELECTIONS
 
-METRICS = ("norm", "fisher")
-ESTIMATORS = ("histogram", "renyi")
-COMPENSATIONS = ("ridge", "none")
-ALLOCATIONS = ("uniform", "global")
-STRATEGIES = ("quantile", "uniform", "zero-quantile")
 DEFAULT_TOKENS = {"histogram": 8192, "renyi": 512}
 
 OF_PAIRS = {"estimator": "histogram", "bins": 16, "strategy": "quantile", "max_tokens": None}

@@ -11,8 +11,6 @@ from torch import Tensor
 
 from pruning_ext import ops
 
-CRITERIA = ("ken", "density", "magnitude", "delta", "random")
-
 # Rows in flight: small enough to stay near the cache on a CPU, large enough to fill a GPU.
 _CHUNK_ENTRIES = {"cpu": 1 << 22}
 _CHUNK_ENTRIES_DEVICE = 1 << 26

@@ -22,12 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pruning_ext.choices import PAIRWISE, SELECTIONS
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-SELECTIONS = ("joint", "greedy", "random_pairs", "importance", "random")
-PAIRWISE = ("joint", "greedy", "random_pairs")
-"""Selections that look at the mutual information of pairs."""
 
 ROUNDS = 64
 """Random perfect matchings that ``random_pairs`` draws: each neuron meets at most this many others."""

@@ -6,9 +6,9 @@ import warnings
 import pytest
 import torch
 
+from pruning_ext.choices import CRITERIA
 from pruning_ext.ops import ken_mask
 from pruning_ext.pruners import KENConfig, Plan, PruningWarning, plan, prune
-from pruning_ext.pruners.rows import CRITERIA
 from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, base_state, bits, make_pair, snapshot
 
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from pruning_ext import reference
+from pruning_ext.choices import CRITERIA
 from pruning_ext.ops import ken_mask
-from pruning_ext.pruners.rows import CRITERIA, largest, select_entries
+from pruning_ext.pruners.rows import largest, select_entries
 
 
 def test_magnitude_and_delta_keep_the_largest():

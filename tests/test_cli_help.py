@@ -1,0 +1,120 @@
+"""Help, and mistakes in a command line, are told without torch: at once, not after seconds of importing."""
+
+import ast
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pruning_ext import choices, cli
+from pruning_ext.cli.parsers import METHODS
+from pruning_ext.pruners import KENConfig, MIConfig
+from pruning_ext.pruners.config import PruneConfig
+
+PARSERS = Path(cli.__file__).with_name("parsers")
+TELL = """
+import contextlib, io, json, sys
+from pruning_ext.cli import main
+out, err = io.StringIO(), io.StringIO()
+with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    code = main(sys.argv[1:])
+loaded = sorted({name.partition(".")[0] for name in sys.modules})
+print(json.dumps([code, out.getvalue(), err.getvalue(), loaded]))
+"""
+HEAVY = {"torch", "transformers", "numpy", "safetensors", "huggingface_hub", "yaml", "tqdm"}
+MODELS = ("FINETUNED", "PRETRAINED")
+
+
+def tell(*arguments):
+    """Exit code, stdout, stderr, and what a fresh interpreter imported."""
+    run = subprocess.run([sys.executable, "-c", TELL, *arguments], capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "ken", "mi", "apply", "plan", "plan ken", "plan mi", "info", "bench"],
+)
+def test_help_imports_nothing_heavy(command):
+    code, out, err, loaded = tell(*command.split(), "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: pruning-ext {command}".rstrip())
+    assert HEAVY.isdisjoint(loaded)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "required: COMMAND"),
+        (("prune",), "invalid choice: 'prune'"),
+        (("plan",), "required: METHOD"),
+        (("ken", *MODELS, "--density", "0.5"), "required: -o/--output"),
+        (("ken", *MODELS, "--density", "half", "-o", "out"), "invalid float value: 'half'"),
+        (("ken", *MODELS, "--criterion", "best", "-o", "out"), "invalid choice: 'best'"),
+        (("mi", "MODEL", "--selection", "none", "-o", "out"), "invalid choice: 'none'"),
+        (("apply", "BASE", "DELTA", "-o", "out", "--dense"), "unrecognized arguments: --dense"),
+        (("bench", "svm"), "no family is called 'svm'"),
+    ],
+)
+def test_mistakes_import_nothing_heavy(arguments, sentence):
+    code, out, err, loaded = tell(*arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert HEAVY.isdisjoint(loaded)
+
+
+def test_the_version_imports_nothing_heavy():
+    from pruning_ext import __version__
+
+    code, out, _, loaded = tell("--version")
+    assert (code, out) == (0, f"pruning-ext {__version__}\n")
+    assert HEAVY.isdisjoint(loaded)
+
+
+def test_a_command_does_import_torch():
+    """Or the tests above would see nothing."""
+    code, out, _, loaded = tell("info")
+    assert code == 0
+    assert "torch" in out
+    assert "torch" in loaded
+
+
+@pytest.mark.parametrize("path", sorted(PARSERS.glob("*.py")), ids=lambda path: path.name)
+def test_parsers_import_parsers_and_words_alone(path):
+    """At the top, where it is seen, and nothing further down."""
+    tree = ast.parse(path.read_text())
+    top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    everywhere = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert top == everywhere
+    ours = {node.module for node in top if isinstance(node, ast.ImportFrom) and "pruning_ext" in node.module}
+    allowed = {"pruning_ext", "pruning_ext.choices", "pruning_ext.cli.console"}
+    assert {name for name in ours if not name.startswith("pruning_ext.cli.parsers")} <= allowed
+
+
+def test_every_command_has_its_module():
+    names = {path.stem for path in PARSERS.glob("*.py")} - {"__init__", "options"}
+    assert {method.NAME for method in METHODS} <= names
+    assert {"apply", "plan", "info", "bench"} <= names
+    for name in names:
+        assert importlib.util.find_spec(f"pruning_ext.cli.{name}"), name
+
+
+def configurations():
+    """For each word that a configuration takes, that configuration."""
+    for criterion in choices.CRITERIA:
+        yield KENConfig(k=1, criterion=criterion)
+    for selection in choices.SELECTIONS:
+        yield MIConfig(ratio=0.5, selection=selection)
+    for field in ("estimator", "metric", "compensation", "allocation", "strategy"):
+        words = {"strategy": "STRATEGIES"}.get(field, f"{field.upper()}S")
+        for word in getattr(choices, words):
+            yield MIConfig(ratio=0.5, selection="joint", **{field: word})
+
+
+def test_the_words_are_those_of_the_configurations():
+    found = list(configurations())
+    assert len(found) == 5 + 5 + 2 + 2 + 2 + 2 + 3
+    assert all(PruneConfig.from_dict(each.to_dict()) == each for each in found)
