@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -18,6 +20,9 @@ from torch import Tensor
 
 # What the directory of a model and that of a delta have.
 _CONFIGURATIONS = {"config.json", "delta_config.json"}
+
+# What a write meets that an open file cannot take any more; Python's error then names no file.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def file_sha256(path: str | Path) -> str:
@@ -62,18 +67,23 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor]) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
-    """The name of a sibling of ``path`` to write; it takes the place of ``path`` if the block ends well."""
+    """The name of a sibling of ``path`` to write; it takes the place of ``path`` if the block ends well.
+
+    Raises:
+        OSError: naming ``path``, whichever library met it, a full disk say. What was there stays.
+    """
     path = Path(path).resolve()
     temporary = _sibling(path, "tmp")
-    temporary.touch()
-    mode = temporary.stat().st_mode
-    try:
-        yield temporary
-        temporary.chmod(mode)  # as any new file: safetensors makes its own readable by nobody else
-        _flush(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with refusals_named(temporary, path):
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        try:
+            yield temporary
+            temporary.chmod(mode)  # as any new file: safetensors makes its own readable by nobody else
+            _flush(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -87,21 +97,54 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
     Raises:
         FileExistsError: ``path`` exists and ``overwrite`` is false, it is not a directory, or it holds what
             neither a model nor a delta does.
+        OSError: naming ``path`` or the file in it, whichever library met it, a full disk say. What was there
+            stays.
     """
     path = Path(path).resolve()
     check_replaceable(path, overwrite)
     temporary = _sibling(path, "tmp")
-    temporary.mkdir(parents=True)
+    with refusals_named(temporary, path):
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            mode = temporary.stat().st_mode & 0o666
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    file.chmod(mode)  # as any new file: safetensors makes its own readable by nobody else
+                    _flush(file)
+            _replace_directory(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def refusals_named(written: Path, path: Path) -> Iterator[None]:
+    """What the operating system refuses while ``written`` is filled, as an ``OSError`` that names ``path``.
+
+    safetensors has an error of its own for a full disk, Python's names no file when a write fails, and both
+    know only the temporary name. ``written`` is a file or a directory; of a file in it the name is kept.
+    Other errors pass.
+    """
     try:
-        yield temporary
-        mode = temporary.stat().st_mode & 0o666
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                file.chmod(mode)  # as any new file: safetensors makes its own readable by nobody else
-                _flush(file)
-        _replace_directory(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        yield
+    except safetensors.SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+    except OSError as error:
+        place = _place(error, written, path)
+        if place is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(place)) from error
+
+
+def _place(error: OSError, written: Path, path: Path) -> Path | None:
+    """What ``error`` refuses, by its final name; ``None`` if it lies elsewhere."""
+    for name in (error.filename, error.filename2):
+        if isinstance(name, (str, Path)) and Path(name).is_relative_to(written):
+            return path / Path(name).relative_to(written)
+    return path if error.filename is None and error.errno in _NO_ROOM else None
 
 
 def check_replaceable(path: Path, overwrite: bool) -> None:
@@ -148,7 +191,11 @@ def _replace_directory(new: Path, path: Path) -> None:
 
 def _flush(path: Path) -> None:
     with path.open("rb") as file:
-        os.fsync(file.fileno())
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:  # where the system wrote later than it said, a full disk shows only here
+            error.filename = str(path)
+            raise
 
 
 def _sibling(path: Path, suffix: str) -> Path:

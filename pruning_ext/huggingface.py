@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +11,10 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers.utils import logging
+
+from pruning_ext.files import refusals_named
 
 # Where a model came from and how it runs, not what it is.
 _VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
@@ -122,17 +121,9 @@ def set_generation_config(model: Any, description: dict[str, Any]) -> None:
 
 
 def save_model(model: Any, directory: Path) -> None:
-    """``save_pretrained``, with what the operating system refuses as an ``OSError`` that says so.
-
-    safetensors has an error of its own for a full disk.
-    """
-    try:
+    """``save_pretrained``, with what the operating system refuses as an ``OSError`` that says so."""
+    with refusals_named(directory, directory):
         model.save_pretrained(directory)
-    except SafetensorError as error:
-        number = re.search(r"\(os error (\d+)\)", str(error))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), os.strerror(int(number[1])), str(directory)) from error
 
 
 @contextlib.contextmanager

@@ -118,3 +118,15 @@ def test_the_words_are_those_of_the_configurations():
     found = list(configurations())
     assert len(found) == 5 + 5 + 2 + 2 + 2 + 2 + 3
     assert all(PruneConfig.from_dict(each.to_dict()) == each for each in found)
+
+
+def test_info_tells_what_is_wrong_where_torch_cannot_be_imported():
+    run = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.modules['torch'] = None\n{TELL}", "info"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, out, err, _ = json.loads(run.stdout)
+    assert (code, err) == (0, "")
+    assert "torch cannot be imported" in out

@@ -13,7 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruning_ext.files import file_sha256, read_json, read_tensors, write_json, write_tensors
+from pruning_ext.files import (
+    file_sha256,
+    read_json,
+    read_tensors,
+    refusals_named,
+    write_json,
+    write_tensors,
+)
 from pruning_ext.pruners.config import PruneConfig
 from pruning_ext.sizes import size_text
 
@@ -207,7 +214,8 @@ def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
     """Write what goes beside the plan in ``path``, under its own name, and return its sha256."""
     with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as folder:
         written = Path(folder) / "tensors"
-        write_tensors(written, tensors)
+        with refusals_named(written, path):
+            write_tensors(written, tensors)
         digest = file_sha256(written)
         written.replace(_beside(path, digest))
     return digest
