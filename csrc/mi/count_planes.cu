@@ -10,9 +10,12 @@
 //
 // Counting takes 5.6e14 bit products there, 122 ms at 4.6e15 a second. A block's step is 24 fragments of 512 bytes from
 // the second-level cache for 256 instructions: 0.8 TB in all, which at 5.5 TB/s is 150 ms. So the cache is predicted to
-// be the limit, not the tensor cores; count_slices.cu trades that for arithmetic.
+// be the limit, not the tensor cores; count_slices.cu trades that for arithmetic. Main memory is asked for 0.07 TB,
+// since blocks that run at a time share columns (pair_tiles.cuh); 132 of them along one row of blocks would ask it for
+// 0.55 TB, which at 3 TB/s is 180 ms.
 //
-// Machine code for sm_90: the loop is 8 LDG.E.128 and 32 BMMA.168256.AND.POPC; nothing in local memory.
+// Machine code for sm_90: the loop is 8 LDG.E.128, 32 BMMA.168256.AND.POPC and 35 moves, since the two words of a B do
+// not stand side by side in an A; nothing in local memory.
 #include "mi/bit_multiply.cuh"
 #include "mi/bit_slices.cuh"
 #include "mi/pair_tiles.cuh"

@@ -4,7 +4,7 @@
 //
 // A warp's step of 256 samples is 80 operations of the integer pipes, 160 clocks, beside 32 BMMA of 6 to 7, about 210:
 // the tensor cores are predicted to be the limit, where planes wait for the second-level cache (count_planes.cu).
-// Machine code for sm_90: the loop is 16 LDG.E.128, 80 LOP3 and 32 BMMA.168256.AND.POPC; 236 registers, nothing in
+// Machine code for sm_90: the loop is 16 LDG.E.128, 80 LOP3 and 32 BMMA.168256.AND.POPC; 226 registers, nothing in
 // local memory.
 //
 // For 9 to 16 bins: of fewer a tile has two rows, and their slices are more than the registers hold.

@@ -17,6 +17,7 @@ constexpr int kTiles = 4;  // to a side of a warp's share
 constexpr int kWarpsX = 2, kWarpsY = 4;
 constexpr int kBlockTilesX = kWarpsX * kTiles, kBlockTilesY = kWarpsY * kTiles;
 constexpr int kTileThreads = kWarpsX * kWarpsY * kWarp;
+constexpr int kBand = 16;  // blocks of tiles along x before the next along y
 
 using TileCounts = int[kTiles][2 * kTiles][4];  // [x tile][half of a y tile][as the instructions leave them]
 
@@ -82,19 +83,25 @@ __device__ void finish_tiles(const PairJob& job, const TileCounts& c, std::int64
   }
 }
 
-// count(c, x tile, y tile) adds the counts of a warp's tiles to c. Blocks: blocks_of_tiles(); `first_tile` is a whole
-// block's, at or before first_row.
+// count(c, x tile, y tile) adds the counts of a warp's tiles to c. `first_tile` is a whole block's, at or before
+// first_row. Blocks: kBand along x, then partners, then bands. A launch starts its blocks in that order, so that the
+// 132 of an H100 that run at a time have 16 x 8 tiles of rows and 9 x 16 of partners between them; along one row each
+// would have partners of its own.
 template <int kBins, typename Count>
 __device__ void for_each_tile(const PairJob& job, std::int64_t first_tile, std::int64_t past_tile, int excess,
                               const Count& count) {
-  const std::int64_t y_tile = std::int64_t{blockIdx.x} * kBlockTilesY + warp_index() % kWarpsY * kTiles;
-  for (std::int64_t block = first_tile + std::int64_t{blockIdx.y} * kBlockTilesX; block < past_tile;
-       block += std::int64_t{gridDim.y} * kBlockTilesX) {
+  const std::int64_t partners = job.pairs.symmetric ? job.pairs.x.rows : job.pairs.y.rows;
+  for (std::int64_t block = first_tile + (std::int64_t{blockIdx.z} * kBand + blockIdx.x) * kBlockTilesX;
+       block < past_tile; block += std::int64_t{gridDim.z} * kBand * kBlockTilesX) {
     const std::int64_t x_tile = block + warp_index() / kWarpsY * kTiles;
-    if (job.mirror && y_tile + kTiles <= x_tile) continue;  // below the diagonal
-    TileCounts c = {};
-    count(c, x_tile, y_tile);
-    finish_tiles<kBins>(job, c, x_tile, y_tile, excess);
+    for (std::int64_t y_block = std::int64_t{blockIdx.y} * kBlockTilesY; y_block * 16 < partners * kBins;
+         y_block += std::int64_t{gridDim.y} * kBlockTilesY) {
+      const std::int64_t y_tile = y_block + warp_index() % kWarpsY * kTiles;
+      if (job.mirror && y_tile + kTiles <= x_tile) continue;  // below the diagonal
+      TileCounts c = {};
+      count(c, x_tile, y_tile);
+      finish_tiles<kBins>(job, c, x_tile, y_tile, excess);
+    }
   }
 }
 
@@ -105,7 +112,9 @@ cudaError_t launch_tiles(void (*kernel)(PairJob, std::int64_t, std::int64_t), co
   const std::int64_t y_tiles = tiles_of(job.pairs.partners().rows, kBins);
   const std::int64_t first = job.first_row * kBins / 16 / kBlockTilesX * kBlockTilesX;
   const std::int64_t past = ((job.first_row + job.rows) * kBins + 15) / 16;
-  const dim3 blocks = blocks_for(y_tiles / kBlockTilesY, (past - first + kBlockTilesX - 1) / kBlockTilesX);
+  const std::int64_t x_blocks = (past - first + kBlockTilesX - 1) / kBlockTilesX;
+  const dim3 blocks =
+      blocks_for(std::min<std::int64_t>(x_blocks, kBand), y_tiles / kBlockTilesY, (x_blocks + kBand - 1) / kBand);
   return launch(kernel, blocks, kTileThreads, 0, context.stream, job, first, past);
 }
 

@@ -326,6 +326,11 @@ void run() {
   compare_one(Counting::wgmma, 20, 17, 2100, 11);
   compare_one(Counting::wgmma, 41, 0, 3000, 16);
   compare_one(Counting::wgmma, 140, 0, 40, 16);
+  // More blocks of tiles along x than a band of them has.
+  for (const Counting counting : {Counting::planes, Counting::one_hot, Counting::slices}) {
+    compare_one(counting, 140, 0, 40, 16);
+    compare_one(counting, 131, 20, 40, 16);
+  }
   for (const std::int64_t bins : {8, 13, 16, 32}) stretch(45, 130, bins, 21, 17);
   stretch(45, 130, 16, 8, 1);
   for (const std::int64_t bins : {2, 3, 16, 32, 256}) {
