@@ -107,6 +107,8 @@ __device__ void load(const PairJob& job, Walk walk, int slabs, Shared* shared) {
       shared->loaded[turn.place()].arrive_after_copies();
     }
   }
+  // Nothing says what becomes of copies whose thread has left: it stays until the builders have them.
+  for (int i = 0; i < kLoadings; ++i, ++turn.count) shared->taken[turn.place()].wait(turn.parity() ^ 1);
 }
 
 // The 16 planes of four chunks, from row `first` of the stage on: the lane's piece of each.
