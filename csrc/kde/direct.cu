@@ -94,7 +94,7 @@ template <typename Term, bool kWeighted>
 __global__ void __launch_bounds__(kThreads, sizeof(typename Term::Sum) == 4 ? 8 : 4)
     direct_kernel(const __grid_constant__ SumsJob job) {
   const std::int64_t k = job.points, n = job.params.samples.cols;
-  const std::int64_t segment = blockIdx.z;  // cut_samples() makes no more than a launch has blocks in z
+  const std::int64_t segment = blockIdx.z;  // job_for() makes no more than a launch has blocks in z
   const std::int64_t begin = segment * job.segment_size;
   const std::int64_t end = begin + job.segment_size < n ? begin + job.segment_size : n;
   for (std::int64_t row = blockIdx.x; row < job.rows; row += gridDim.x) {
