@@ -37,11 +37,13 @@ _HOMES = {
     "save_delta": "pruning_ext.delta",
     "load_delta": "pruning_ext.delta",
     "prune_to_delta": "pruning_ext.delta",
+    "apply_delta": "pruning_ext.delta",
     "info": "pruning_ext.info",
 }
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:  # the same for type checkers, which do not run __getattr__
+    from pruning_ext.delta import apply_delta as apply_delta
     from pruning_ext.delta import load_delta as load_delta
     from pruning_ext.delta import prune_to_delta as prune_to_delta
     from pruning_ext.delta import save_delta as save_delta

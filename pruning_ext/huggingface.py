@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -124,6 +125,19 @@ def save_model(model: Any, directory: Path) -> None:
     """``save_pretrained``, with what the operating system refuses as an ``OSError`` that says so."""
     with refusals_named(directory, directory):
         model.save_pretrained(directory)
+
+
+def save_configuration(model: Any, directory: Path) -> None:
+    """What ``save_pretrained`` writes beside the weights: configurations, and code of the model's own."""
+    with quiet_transformers():
+        model.save_pretrained(directory, state_dict={})
+
+
+def twin(model: Any) -> Any:
+    """A second model of the same modules and tensors with configurations of its own."""
+    made = copy.copy(model)
+    made.config = copy.deepcopy(model.config)
+    return made
 
 
 @contextlib.contextmanager

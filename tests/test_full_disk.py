@@ -12,7 +12,7 @@ import pytest
 import safetensors
 import torch
 
-from pruning_ext import KENConfig, Plan, plan, prune_to_delta, save_delta
+from pruning_ext import KENConfig, Plan, apply_delta, plan, prune_to_delta, save_delta
 from pruning_ext.cli import main
 from pruning_ext.files import atomic_directory, atomic_file, refusals_named, write_json, write_tensors
 from pruning_ext.pruners import export
@@ -67,6 +67,7 @@ def test_every_writer_names_the_file_and_leaves_what_was_there(tmp_path, pair):
         (lambda: large.save(out), out),
         (lambda: save_delta(model, base, out), out),
         (lambda: prune_to_delta(model, keep, out, pretrained=base), out),
+        (lambda: apply_delta(base, tmp_path / "delta", out), out / "model.safetensors"),
         (lambda: export(model, out), out),
     ]:
         assert refused(call) == str(name)
@@ -80,6 +81,7 @@ def test_a_file_that_is_copied_is_named_where_it_was_to_go(tmp_path, pair):
     out = tmp_path / "out"
     for call in (
         lambda: save_delta(*pair, out, **copying),
+        lambda: apply_delta(pair[1], tmp_path / "delta", out, **copying),
         lambda: export(pair[0], out, **copying),
     ):
         assert refused(call, 200_000) == str(out / "tokenizer.json")
@@ -92,6 +94,7 @@ def test_what_was_there_stays(tmp_path, pair):
     before = everything_under(tmp_path)
     refused(lambda: write_tensors(tmp_path / "tensors", {"x": torch.zeros(LIMIT)}))
     refused(lambda: save_delta(model, base, tmp_path / "delta", overwrite=True))
+    refused(lambda: apply_delta(base, tmp_path / "delta", tmp_path / "pretrained", overwrite=True))
     assert everything_under(tmp_path) == before
 
 
@@ -99,7 +102,7 @@ def test_what_was_there_stays(tmp_path, pair):
     ("command", "file"),
     [
         ("ken {0}/finetuned {0}/pretrained --density 0.5 -o {0}/out", "out"),
-        ("apply {0}/pretrained {0}/delta -o {0}/out", "out"),
+        ("apply {0}/pretrained {0}/delta -o {0}/out", "out/model.safetensors"),
         ("plan ken {0}/finetuned {0}/pretrained --density 0.5 -o {0}/plan.json", "plan.json"),
     ],
 )

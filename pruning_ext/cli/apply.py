@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from typing import Any
 
 import torch
@@ -11,28 +10,28 @@ import torch
 from pruning_ext.cli.common import check_output, warnings_as_lines
 from pruning_ext.cli.console import say, show_progress
 from pruning_ext.cli.models import MissingWeightsError, check_model, companion_files, load_model
-from pruning_ext.delta import load_delta
+from pruning_ext.delta import apply_delta
 from pruning_ext.delta.base import listed, not_the_base
 from pruning_ext.delta.file import read_delta_config
-from pruning_ext.files import atomic_directory
-from pruning_ext.huggingface import quiet_transformers
 
 
 @warnings_as_lines
 def run(args: argparse.Namespace) -> None:
-    """Load, apply, and write ``args.output``."""
+    """Restore into ``args.output``, tensor by tensor."""
     check_output(args, args.base, args.delta)
     document = read_delta_config(args.delta)
     check_model(args.base)
     base = _load_base(args, document)
-    model = load_delta(base, args.delta, inplace=True, show_progress=show_progress(args))
     companions = {file.name: file for path in (args.base, args.delta) for file in companion_files(path)}
-    with atomic_directory(args.output, overwrite=args.overwrite) as temporary:
-        with quiet_transformers(bars=show_progress(args)):
-            model.save_pretrained(temporary)  # type: ignore[operator]
-        for file in companions.values():
-            shutil.copyfile(file, temporary / file.name)
-    say(args, f"{args.output}: {type(model).__name__}, restored from {args.base} and {args.delta}")
+    apply_delta(
+        base,
+        args.delta,
+        args.output,
+        overwrite=args.overwrite,
+        files=companions.values(),
+        show_progress=show_progress(args),
+    )
+    say(args, f"{args.output}: {document['architecture']}, restored from {args.base} and {args.delta}")
 
 
 def _load_base(args: argparse.Namespace, document: dict[str, Any]) -> Any:

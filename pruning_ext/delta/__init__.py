@@ -7,7 +7,8 @@ a ``README.md`` card. After KEN only the kept entries differ, so the delta *is* 
 that equals its pretrained value takes no space, because the base holds it already.
 """
 
+from pruning_ext.delta.applying import apply_delta
 from pruning_ext.delta.loading import load_delta
 from pruning_ext.delta.saving import DeltaResult, prune_to_delta, save_delta
 
-__all__ = ["DeltaResult", "load_delta", "prune_to_delta", "save_delta"]
+__all__ = ["DeltaResult", "apply_delta", "load_delta", "prune_to_delta", "save_delta"]

@@ -7,19 +7,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from pruning_ext.delta.file import DeltaFile
 from pruning_ext.parallel import in_threads
 from pruning_ext.progress import progress
-from pruning_ext.pruners.pairing import base_prefixes, find_counterpart
+from pruning_ext.pruners.pairing import base_prefixes, find_counterpart, named_state
+from pruning_ext.tensor_file import tensor_bytes
+
+State = dict[str, tuple[tuple[str, ...], Tensor]]
+"""What :func:`~pruning_ext.pruners.pairing.named_state` says of a model."""
 
 
 def tensor_sha256(tensor: Tensor) -> str:
     """Hexadecimal sha256 of a tensor's bytes in storage order (rows first)."""
-    flat = tensor.detach().cpu().contiguous().view(-1)
-    return hashlib.sha256(flat.view(torch.uint8).numpy().data).hexdigest()
+    return hashlib.sha256(tensor_bytes(tensor).data).hexdigest()
+
+
+def checked_sources(
+    delta: DeltaFile, base: nn.Module, show_progress: bool = False
+) -> tuple[State, dict[str, Tensor | None]]:
+    """The tensors of ``base``, and by the name of each of the delta's the one it builds on, if any.
+
+    Everything is checked before anything is built: each base tensor against the sha256 that it had, each
+    encoding against its tensor.
+
+    Raises:
+        ValueError: another base, or a tensor of the delta that cannot be decoded.
+    """
+    state = named_state(base, "base")
+    tensors = {other: tensor for name, (tied, tensor) in state.items() for other in (name, *tied)}
+    sources = find_sources(delta, tensors, base)
+    check_sources(delta, sources, show_progress)
+    for name in delta.tensors:
+        delta.check(name)
+    return state, sources
 
 
 def find_sources(delta: DeltaFile, tensors: dict[str, Tensor], base: nn.Module) -> dict[str, Tensor | None]:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from pruning_ext.delta.base import check_sources, find_sources
+from pruning_ext.delta.base import State, checked_sources
 from pruning_ext.delta.file import DeltaFile
 from pruning_ext.encoding import decode
 from pruning_ext.huggingface import build_model, same_config, set_generation_config
 from pruning_ext.progress import progress
-from pruning_ext.pruners.pairing import named_state
 
 
 def load_delta(
@@ -38,13 +37,8 @@ def load_delta(
             unchanged, also with ``inplace``.
     """
     with DeltaFile(directory) as delta:
-        state = named_state(base, "base")
-        tensors = {other: tensor for name, (tied, tensor) in state.items() for other in (name, *tied)}
-        sources = find_sources(delta, tensors, base)
-        check_sources(delta, sources, show_progress)
-        for name in delta.tensors:
-            delta.check(name)
-        if _is_same_shape_of_model(delta, base, state):
+        state, sources = checked_sources(delta, base, show_progress)
+        if is_same_kind(delta, base, state):
             result = base if inplace else copy.deepcopy(base)
             _write_into(result, delta, sources, show_progress)
         else:
@@ -81,9 +75,8 @@ def _decoded(
     return values
 
 
-def _is_same_shape_of_model(
-    delta: DeltaFile, base: nn.Module, state: dict[str, tuple[tuple[str, ...], Tensor]]
-) -> bool:
+def is_same_kind(delta: DeltaFile, base: nn.Module, state: State) -> bool:
+    """Whether the restored model differs from ``base`` in nothing but the values of its tensors."""
     ours = {name: (entry.tied, tuple(entry.shape), entry.dtype) for name, entry in delta.tensors.items()}
     theirs = {name: (tied, tuple(tensor.shape), tensor.dtype) for name, (tied, tensor) in state.items()}
     return (

@@ -9,8 +9,9 @@ from pruning_ext.cli.parsers.options import add_output_options
 HELP = "restore a pruned model from its base and its delta"
 DESCRIPTION = """\
 Rebuild the pruned model, bit for bit, and write it as a directory that
-from_pretrained loads. The tokenizer comes along: its files from the delta where
-it has them, from the base otherwise. A base that differs in any tensor from the
+from_pretrained loads. This is done tensor by tensor: the model may be larger
+than the memory. The tokenizer comes along: its files from the delta where it
+has them, from the base otherwise. A base that differs in any tensor from the
 one that the delta was made from is refused.
 
 example:
