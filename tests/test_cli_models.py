@@ -3,8 +3,10 @@
 import json
 
 import pytest
+import torch
 import transformers
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
+from safetensors.torch import load_file, save_file
 
 from pruning_ext.cli import main
 from pruning_ext.cli.models import HUB_SECONDS, check_model
@@ -144,3 +146,46 @@ def test_another_class_is_advised_where_it_helps(tmp_path, capsys):
     assert "which would be random: pass --base-class" in capsys.readouterr().err
     run("apply", tmp_path / "base", tmp_path / "delta", "--base-class", "BertModel", "-o", tmp_path / "out")
     assert_same_bits(snapshot(type(model).from_pretrained(tmp_path / "out")), snapshot(model))
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+@pytest.mark.parametrize("command", ["ken", "mi"])
+def test_what_the_files_hold_beyond_the_model_is_told(tmp_path, capsys, command, sharded):
+    """A value head that the class does not know, and norms in float32 that are loaded as bfloat16."""
+    model, base = make_pair("llama")
+    base.bfloat16().save_pretrained(tmp_path / "pretrained")
+    model.bfloat16().save_pretrained(tmp_path / "finetuned", max_shard_size="10KB" if sharded else "1GB")
+    file = sorted((tmp_path / "finetuned").glob("*.safetensors"))[-1]
+    tensors = load_file(file)
+    norms = [name for name in tensors if name.endswith("norm.weight")]
+    tensors |= {name: tensors[name].float() for name in norms} | {"v_head.weight": torch.ones(1, 16)}
+    save_file(tensors, file, metadata={"format": "pt"})
+    if sharded:
+        index = file.parent / "model.safetensors.index.json"
+        listed = json.loads(index.read_text())
+        listed["weight_map"]["v_head.weight"] = file.name
+        index.write_text(json.dumps(listed))
+    kept = ("--selection", "random", "--compensation", "none")
+    options = {
+        "ken": (tmp_path / "pretrained", "--density", 0.5),
+        "mi": ("--ratio", 0.34, "--round-to", 4, *kept),
+    }
+    capsys.readouterr()
+    run(command, tmp_path / "finetuned", *options[command], "-o", tmp_path / "out")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == (
+        f"pruning-ext: warning: {tmp_path / 'finetuned'} holds tensors that a LlamaForCausalLM does not "
+        "have, and neither will the result: v_head.weight"
+    )
+    assert second.startswith(f"pruning-ext: warning: {tmp_path / 'finetuned'} holds tensors of another dtype")
+    assert norms[0] in second
+    assert "bfloat16" in second
+
+
+def test_of_a_whole_model_nothing_is_told(tmp_path, capsys):
+    model, base = make_pair("llama")
+    model.save_pretrained(tmp_path / "finetuned")
+    base.save_pretrained(tmp_path / "pretrained")
+    capsys.readouterr()
+    run("ken", tmp_path / "finetuned", tmp_path / "pretrained", "--density", 0.5, "-o", tmp_path / "out")
+    assert capsys.readouterr().err == ""

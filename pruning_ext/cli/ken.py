@@ -55,7 +55,9 @@ def _load(args: argparse.Namespace) -> tuple[Any, Any]:
     for path in (args.finetuned, args.pretrained):
         check_model(path)
     bars = show_progress(args)
-    model = load_model(args.finetuned, model_class=args.model_class, option="--model-class", progress=bars)
+    model = load_model(
+        args.finetuned, model_class=args.model_class, option="--model-class", whole=True, progress=bars
+    )
     pretrained = load_model(
         args.pretrained,
         model_class=args.pretrained_class,

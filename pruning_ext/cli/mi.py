@@ -132,7 +132,11 @@ def _load(args: argparse.Namespace) -> Any:
     check_model(args.model)
     check_device(args)
     return load_model(
-        args.model, model_class=args.model_class, option="--model-class", progress=show_progress(args)
+        args.model,
+        model_class=args.model_class,
+        option="--model-class",
+        whole=True,
+        progress=show_progress(args),
     ).to(args.device)
 
 

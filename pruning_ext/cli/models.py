@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from pruning_ext.cli.console import UsageError
+from pruning_ext.cli.losses import warn_of_losses
 from pruning_ext.delta.file import CONFIG_NAME
 from pruning_ext.huggingface import check_not_quantized, find_model_class, quiet_transformers
 from pruning_ext.pruners.checkpoint import load_and_tell
@@ -111,6 +112,7 @@ def load_model(
     model_class: str | None,
     option: str,
     dtype: torch.dtype | str = "auto",
+    whole: bool = False,
     progress: bool = False,
 ) -> Any:
     """The model in a directory or on the hub, in the class its configuration names, on the CPU.
@@ -122,6 +124,8 @@ def load_model(
         model_class: a transformers class that overrides the configuration's.
         option: the option that sets ``model_class``, for messages.
         dtype: as for ``from_pretrained``.
+        whole: what it is loaded for should hold all that the files do: warn of what the class leaves out or
+            changes.
         progress: let transformers draw its progress bars.
 
     Raises:
@@ -148,6 +152,8 @@ def load_model(
         raise ValueError(f"{_damaged(path)} is not a complete safetensors file: {error}") from error
     if missing := sorted(told["missing_keys"]):
         raise MissingWeightsError(path, kind.__name__, missing, option)
+    if whole:
+        warn_of_losses(path, model, list(told["unexpected_keys"]))
     return model
 
 
