@@ -148,13 +148,19 @@ class Plan:
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON to ``path``; ``tensors`` go beside it as ``<stem>-<sha256>.safetensors``.
 
-        That name says what is in the file, so it never takes the place of another. The JSON is written last
-        and names it: a killed run leaves the plan that was there, or none.
+        The JSON is written last and names that file, so it may be renamed, and both may be moved together; a
+        killed run leaves the plan that was there, or none. The name of the tensors says what is in them: they
+        never take the place of others, and those of a plan that is replaced stay, as a copy of it may need
+        them. Of a link, what it points to is written.
+
+        Raises:
+            ValueError: ``path`` is that of a .safetensors file.
+            OSError: naming ``path``, a full disk say; what was there stays.
         """
-        path = Path(path)
+        path = Path(path).resolve()
         if path.suffix == ".safetensors":
             raise ValueError(f"path is {path}: a plan is JSON; only its tensors go to a .safetensors file")
-        before = _tensors_file(path)
+        name, digest = _write_tensors(path, dict(self.tensors)) if self.tensors else (None, None)
         document = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -167,15 +173,10 @@ class Plan:
                 "kept_bytes": self.kept_bytes,
             },
             "layers": [asdict(layer) for layer in self.layers],
-            "tensors_sha256": None,
+            "tensors_file": name,
+            "tensors_sha256": digest,
         }
-        if self.tensors:
-            document["tensors_sha256"] = digest = _write_tensors(path, dict(self.tensors))
-            if before == _beside(path, digest):
-                before = None
         write_json(path, document)
-        if before is not None:
-            before.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Plan:
@@ -193,10 +194,10 @@ class Plan:
             config = PruneConfig.from_dict(document["config"])
             model = ModelSummary(**document["model"])
             layers = tuple(LayerPlan(**layer) for layer in document["layers"])
-            digest = document["tensors_sha256"]
+            name, digest = document["tensors_file"], document["tensors_sha256"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a complete plan: {error}") from error
-        return cls(config, model, layers, _load_tensors(path, digest) if digest else {})
+        return cls(config, model, layers, {} if digest is None else _load_tensors(path, name, digest))
 
 
 def _some_values(parameter: Tensor) -> bytes:
@@ -205,39 +206,28 @@ def _some_values(parameter: Tensor) -> bytes:
     return bytes(flat[::step][:1024].cpu().contiguous().view(torch.uint8).numpy())
 
 
-def _beside(path: Path, digest: str) -> Path:
-    """Where the tensors of the plan in ``path`` are."""
-    return path.with_name(f"{path.stem}-{digest[:12]}.safetensors")
-
-
-def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
-    """Write what goes beside the plan in ``path``, under its own name, and return its sha256."""
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as folder:
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> tuple[str, str]:
+    """Write what goes beside the plan in ``path``; its name there, and its sha256."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         written = Path(folder) / "tensors"
         with refusals_named(written, path):
             write_tensors(written, tensors)
         digest = file_sha256(written)
-        written.replace(_beside(path, digest))
-    return digest
+        name = f"{path.stem}-{digest[:12]}.safetensors"
+        written.replace(path.with_name(name))
+    return name, digest
 
 
-def _tensors_file(path: Path) -> Path | None:
-    """The file beside the plan in ``path``, if that is a plan that has one."""
-    try:
-        document = read_json(path)
-    except (OSError, ValueError):
-        return None
-    digest = document.get("tensors_sha256")
-    return _beside(path, digest) if document.get("format") == FORMAT and isinstance(digest, str) else None
-
-
-def _load_tensors(path: Path, digest: str) -> dict[str, Tensor]:
-    beside = _beside(path, digest)
-    if not beside.is_file():
-        raise ValueError(f"{path} needs {beside.name} beside it, which is missing")
-    if file_sha256(beside) != digest:
-        raise ValueError(f"{beside} is truncated or altered: its sha256 is not the one in {path.name}")
-    return read_tensors(beside)
+def _load_tensors(path: Path, name: Any, digest: str) -> dict[str, Tensor]:
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        raise ValueError(f"{path} names a file {name!r} that does not lie beside it")
+    # beside a link, as in the hub's cache, or beside what it points to, where save() puts it
+    file = next((each for plan in (path, path.resolve()) if (each := plan.with_name(name)).is_file()), None)
+    if file is None:
+        raise ValueError(f"{path} needs {name} beside it, which is missing")
+    if file_sha256(file) != digest:
+        raise ValueError(f"{file} is truncated or altered: its sha256 is not the one in {path.name}")
+    return read_tensors(file)
 
 
 def _grouped(layers: tuple[LayerPlan, ...]) -> dict[str, list[LayerPlan]]:

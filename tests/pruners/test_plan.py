@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import hashlib
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from typing import ClassVar
@@ -123,18 +124,67 @@ def test_plans_differ_if_their_tensors_do(model):
 def test_saving_a_plan_touches_no_file_but_its_own(model, tmp_path):
     weights = tmp_path / "plan.safetensors"
     weights.write_bytes(b"somebody's model")
-    plan(model, ZeroConfig()).save(tmp_path / "plan.json")
-    first = tensors_file(tmp_path)
-    made = dataclasses.replace(plan(model, ZeroConfig()), tensors={"order": torch.arange(4)})
+    made = plan(model, ZeroConfig())
     made.save(tmp_path / "plan.json")
-    second = tensors_file(tmp_path)
-    assert second != first
-    assert not first.exists(), "nothing names it any more"
     made.save(tmp_path / "plan.json")  # the same again
-    assert Plan.load(tmp_path / "plan.json") == made
+    own = {"plan.json", tensors_file(tmp_path).name}
+    assert {p.name for p in tmp_path.iterdir()} == {*own, "plan.safetensors"}
     dataclasses.replace(made, tensors={}).save(tmp_path / "plan.json")
-    assert {p.name for p in tmp_path.iterdir()} == {"plan.json", "plan.safetensors"}
+    assert Plan.load(tmp_path / "plan.json").tensors == {}
     assert weights.read_bytes() == b"somebody's model"
+
+
+def test_a_new_plan_leaves_the_tensors_that_others_need(model, tmp_path):
+    first = plan(model, ZeroConfig())
+    second = dataclasses.replace(first, tensors={"order": torch.arange(4)})
+    first.save(tmp_path / "plan.json")
+    first.save(tmp_path / "plan.txt")  # of the same stem
+    shutil.copy(tmp_path / "plan.json", tmp_path / "kept.bak")
+    second.save(tmp_path / "plan.json")
+    assert Plan.load(tmp_path / "plan.json") == second
+    assert Plan.load(tmp_path / "plan.txt") == first
+    assert Plan.load(tmp_path / "kept.bak") == first
+
+
+def test_a_plan_may_be_renamed_and_moved_with_its_tensors(model, tmp_path):
+    made = plan(model, ZeroConfig())
+    made.save(tmp_path / "plan.json")
+    (tmp_path / "plan.json").rename(tmp_path / "quarter.json")
+    assert Plan.load(tmp_path / "quarter.json") == made
+    (tmp_path / "elsewhere").mkdir()
+    for file in (tmp_path / "quarter.json", tensors_file(tmp_path)):
+        file.rename(tmp_path / "elsewhere" / file.name)
+    assert Plan.load(tmp_path / "elsewhere" / "quarter.json") == made
+
+
+def test_a_plan_behind_a_link(model, tmp_path):
+    made = plan(model, ZeroConfig())
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link.json"
+    link.symlink_to(tmp_path / "real" / "plan.json")
+    made.save(link)
+    assert link.is_symlink()
+    assert [p.name for p in (tmp_path / "real").glob("plan-*")]
+    assert Plan.load(tmp_path / "real" / "plan.json") == made
+    assert Plan.load(link) == made
+
+    # as in the hub's cache, where each file is a link to one with another name
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "snapshot").mkdir()
+    for number, file in enumerate((tmp_path / "real").iterdir()):
+        file.rename(tmp_path / "blobs" / str(number))
+        (tmp_path / "snapshot" / file.name).symlink_to(tmp_path / "blobs" / str(number))
+    assert Plan.load(tmp_path / "snapshot" / "plan.json") == made
+
+
+def test_a_plan_names_no_file_elsewhere(model, tmp_path):
+    path = tmp_path / "plan.json"
+    plan(model, ZeroConfig()).save(path)
+    document = json.loads(path.read_text())
+    for name in ("/etc/passwd", "../other.safetensors", "inner/other.safetensors", "", ".", 3, None):
+        path.write_text(json.dumps(document | {"tensors_file": name}))
+        with pytest.raises(ValueError, match=r"plan\.json names a file .* that does not lie beside it"):
+            Plan.load(path)
 
 
 @pytest.mark.parametrize("step", ["write_tensors", "write_json"])
@@ -174,7 +224,7 @@ def test_a_plan_file_that_is_not_whole_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="sha256"):
         Plan.load(path)
     tensors.unlink()
-    with pytest.raises(ValueError, match="missing"):
+    with pytest.raises(ValueError, match=rf"plan\.json needs {tensors.name} beside it, which is missing"):
         Plan.load(path)
 
 
