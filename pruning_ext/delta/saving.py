@@ -17,13 +17,13 @@ from pruning_ext.delta.card import write_card
 from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, ShardWriter, checksum
 from pruning_ext.encoding import WHOLE, encode
 from pruning_ext.files import atomic_directory, write_json
-from pruning_ext.huggingface import describe_model
+from pruning_ext.huggingface import describe_model, unwrapped
 from pruning_ext.parallel import in_threads
 from pruning_ext.progress import progress
 from pruning_ext.pruners.config import PruneConfig
 from pruning_ext.pruners.ken_config import KENConfig
 from pruning_ext.pruners.ken_reset import Resetting
-from pruning_ext.pruners.method import plan_for
+from pruning_ext.pruners.method import check_module, plan_for
 from pruning_ext.pruners.pairing import Pair, pair_tensors
 from pruning_ext.pruners.plan import Plan
 
@@ -59,7 +59,7 @@ def save_delta(
     tensors are written once.
 
     Args:
-        model: the pruned model.
+        model: the pruned model; of a compiled one, as of ``base``, the module that was compiled is meant.
         base: the model it builds on, of the same class or its backbone, in the same dtype.
         directory: created in one step; nothing is left of it if writing fails.
         config: how the model was pruned, for the record; by default what :func:`pruning_ext.prune` left on
@@ -73,9 +73,13 @@ def save_delta(
         ``directory`` as a path.
 
     Raises:
+        TypeError: ``model`` or ``base`` is not a ``torch.nn.Module``.
         ValueError: models that do not belong together, differ in dtype or device, or lie on the meta device.
         FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false.
     """
+    check_module("model", model)
+    check_module("base", base)
+    model, base = unwrapped(model), unwrapped(base)
     config = config or getattr(model, "pruning_config", None)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         pairs = pair_tensors(model, base, "base")
@@ -116,13 +120,14 @@ def prune_to_delta(
         show_progress: draw a progress bar on stderr.
 
     Raises:
-        TypeError: a configuration of another method.
+        TypeError: a configuration of another method, or a model that is not a ``torch.nn.Module``.
         ValueError: as :func:`pruning_ext.prune` and :func:`save_delta`.
         FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false.
     """
     kind = type(config.config if isinstance(config, Plan) else config)
     if kind is not KENConfig:
         raise TypeError(f"config is a {kind.__name__}, expected a KENConfig: only KEN keeps a model's shape")
+    model, pretrained = unwrapped(model), unwrapped(pretrained)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         made = plan_for(model, config, pretrained=pretrained, show_progress=show_progress)
         resetting = Resetting(model, made, pretrained, device=device)

@@ -69,10 +69,16 @@ def _method_of(config: PruneConfig) -> Method:
     return method
 
 
+def check_module(name: str, given: Any) -> None:
+    """Raise ``TypeError`` unless the argument ``name`` is a module: a path, say, is to be loaded first."""
+    if not isinstance(given, nn.Module):
+        raise TypeError(f"{name} is a {type(given).__name__}, expected a torch.nn.Module: load it first")
+
+
 def _check_models(model: Any, pretrained: Any) -> None:
-    for name, given in (("model", model), ("pretrained", pretrained)):
-        if not isinstance(given, nn.Module) and (given is not None or name == "model"):
-            raise TypeError(f"{name} is a {type(given).__name__}, expected a torch.nn.Module: load it first")
+    check_module("model", model)
+    if pretrained is not None:
+        check_module("pretrained", pretrained)
 
 
 def plan(

@@ -78,7 +78,8 @@ def pair_tensors(model: nn.Module, base: nn.Module, base_role: str = "pretrained
     if not any(pair.base is not None and pair.is_parameter for pair in pairs):
         raise ValueError(
             f"model ({type(model).__name__}) and {base_role} ({type(base).__name__}) have no parameter of "
-            "the same name and shape: they do not belong together"
+            f"the same name and shape; the first are {_first_parameter(model)} and {_first_parameter(base)}: "
+            "they do not belong together, or one is wrapped, and the module inside is to be given"
         )
     _check_layers(pairs, theirs, prefixes, base_role)
     for pair in pairs:
@@ -103,6 +104,11 @@ def base_prefixes(*models: nn.Module) -> list[str]:
     """Prefixes, dot included, by which names of a backbone and of a model around it may differ."""
     prefixes = [getattr(model, "base_model_prefix", "") for model in models]
     return list(dict.fromkeys(f"{prefix}." for prefix in prefixes if prefix))
+
+
+def _first_parameter(model: nn.Module) -> str:
+    found = next(model.named_parameters(), None)
+    return "none at all" if found is None else f"{found[0]} of shape {list(found[1].shape)}"
 
 
 def _check_model_type(model: nn.Module, base: nn.Module, base_role: str) -> None:

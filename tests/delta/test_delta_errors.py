@@ -155,6 +155,20 @@ def test_writing_refuses_what_it_cannot_write(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_models_without_a_name_in_common_are_told_by_their_first_tensors(tmp_path):
+    model, base = make_pair("bert")
+    first = r"embeddings\.word_embeddings\.weight of shape \[53, 16\]"
+    sentence = rf"the first are module\.bert\.{first} and {first}: .* or one is wrapped"
+    with pytest.raises(ValueError, match=sentence):
+        save_delta(torch.nn.DataParallel(model), base, tmp_path / "delta")
+    with pytest.raises(ValueError, match="the first are none at all and weight of shape"):
+        save_delta(torch.nn.Identity(), torch.nn.Linear(3, 2), tmp_path / "delta")
+    for arguments, role in ((("a/path", base), "model"), ((model, "a/path"), "base")):
+        with pytest.raises(TypeError, match=f"{role} is a str, expected a torch.nn.Module: load it first"):
+            save_delta(*arguments, tmp_path / "delta")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_existing_directory_is_replaced_only_when_asked(written):
     directory, base = written
     model, _ = make_pair("llama")

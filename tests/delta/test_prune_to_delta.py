@@ -79,6 +79,21 @@ def test_a_plan_made_earlier_is_followed(tmp_path):
     assert not (tmp_path / "three").exists()
 
 
+def test_compiled_models_are_the_models_inside(tmp_path):
+    """As for plan, prune and load_delta; nothing is compiled before a first call."""
+    model, base = make_pair("bert")
+    config = KENConfig(density=0.3)
+    for number, (ours, theirs) in enumerate(
+        [(model, base), (torch.compile(model), base), (model, torch.compile(base))]
+    ):
+        prune_to_delta(ours, config, tmp_path / f"{number}", pretrained=theirs)
+        pruned = prune(model, config, pretrained=base).model
+        pruned = torch.compile(pruned) if ours is not model else pruned
+        save_delta(pruned, theirs, tmp_path / f"{number} saved")
+        assert content(tmp_path / f"{number}") == content(tmp_path / "0")
+        assert content(tmp_path / f"{number} saved") == content(tmp_path / "0")
+
+
 @pytest.mark.parametrize("limit", [1, 500, 3000])
 def test_a_large_delta_is_cut_into_files(tmp_path, limit):
     model, base = make_pair("bert")
