@@ -156,7 +156,8 @@ def check_parts(encoding: str, parts: Mapping[str, Tensor], shape: torch.Size, d
         raise ValueError(f"values are {values.dtype} {list(values.shape)}, expected {dtype} {list(shape)}")
     if encoding != WHOLE:
         places = _places(encoding, parts, *row_shape(shape))
-        list(in_threads(lambda place: place.entries(), places))
+        for _ in in_threads(lambda place: place.entries(), places):  # it raises where they cannot be
+            pass  # a list of all would be larger than the tensor
         count = places[-1].values.stop
         if count != values.numel():
             raise ValueError(f"{values.numel()} values for {count} places")

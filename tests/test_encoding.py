@@ -1,5 +1,6 @@
 """One tensor against another: any change of any entries comes back, in the smallest of the encodings."""
 
+import sys
 from unittest import mock
 
 import hypothesis.strategies as st
@@ -8,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from pruning_ext.bench.memory import peak_own_memory
 from pruning_ext.encoding import check_parts, count_changed, decode, encode, encoded_bytes, row_shape
 from tests.tiny_models import bits
 
@@ -105,6 +107,20 @@ def test_a_bitmask_with_bits_beyond_the_end_is_harmless():
     encoded.parts[".bitmask"][-1] |= 0x80
     check_parts(encoded.encoding, encoded.parts, base.shape, base.dtype)
     assert torch.equal(decode(encoded.encoding, encoded.parts, base), tensor)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of this process from /proc")
+@pytest.mark.parametrize("step", [2, 20], ids=["bitmask", "columns"])
+def test_checking_needs_little_memory(step):
+    """The places of all entries are larger than the tensor: here 67 MB beside 34 MB."""
+    base = torch.zeros(4096, 4096, dtype=torch.bfloat16)
+    tensor = base.clone()
+    tensor.view(-1)[::step] += 1
+    encoded = encode(tensor, base)
+    check = lambda: check_parts(encoded.encoding, encoded.parts, base.shape, base.dtype)  # noqa: E731
+    peak = peak_own_memory(check)
+    print(f"{encoded.encoding}: {peak / 1e6:.0f} MB")
+    assert peak < tensor.nbytes / 2
 
 
 def test_what_cannot_be_stored_is_named():
