@@ -136,7 +136,9 @@ def save_configuration(model: Any, directory: Path) -> None:
 def twin(model: Any) -> Any:
     """A second model of the same modules and tensors with configurations of its own."""
     made = copy.copy(model)
-    made.config = copy.deepcopy(model.config)
+    for name in ("config", "generation_config"):
+        if hasattr(model, name):
+            setattr(made, name, copy.deepcopy(getattr(model, name)))
     return made
 
 

@@ -67,7 +67,7 @@ def apply_delta(
         raise TypeError(
             f"base is a {type(base).__name__}, expected a transformers model: load_delta restores any other"
         )
-    limit = _shard_limit(base, max_shard_size)
+    limit = _shard_limit(max_shard_size)
     with atomic_directory(output, overwrite=overwrite) as temporary, DeltaFile(delta) as opened:
         state, sources = checked_sources(opened, base, show_progress)
         if is_same_kind(opened, base, state):
@@ -87,9 +87,10 @@ def apply_delta(
     return Path(output)
 
 
-def _shard_limit(model: Any, given: int | str | None) -> int | str:
+def _shard_limit(given: int | str | None) -> int | str:
     if given is None:
-        default: int | str = inspect.signature(model.save_pretrained).parameters["max_shard_size"].default
+        parameters = inspect.signature(transformers.PreTrainedModel.save_pretrained).parameters
+        default: int | str = parameters["max_shard_size"].default
         return default
     try:
         split_torch_state_dict_into_shards({}, max_shard_size=given)

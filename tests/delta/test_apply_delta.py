@@ -25,6 +25,17 @@ IN_PIECES = {
     "dinov2": ("Dinov2Model", {**SIZES, "use_swiglu_ffn": True, "image_size": 8, "patch_size": 4}),
 }
 
+# Three and more names for one tensor; positions that are computed, and so never stored.
+SIDES = ("encoder", "decoder")
+ENTANGLED = {
+    "t5": ("T5ForConditionalGeneration", {**WORDS, "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1}),
+    "marian": (
+        "MarianMTModel",
+        {**WORDS, "d_model": 16, "decoder_start_token_id": 0, "max_position_embeddings": 20}
+        | {f"{side}_{what}": 2 for side in SIDES for what in ("layers", "attention_heads", "ffn_dim")},
+    ),
+}
+
 
 def content(directory):
     return {file.name: file.read_bytes() for file in directory.iterdir()}
@@ -36,10 +47,10 @@ def saved(model, directory, max_shard_size=None):
 
 
 def moved(model):
-    """A copy with another value in every second entry of each parameter but the first."""
+    """A copy with another value in every second entry of each parameter but the first and the fixed ones."""
     model = copy.deepcopy(model)
     with torch.no_grad():
-        for parameter in list(model.parameters())[1:]:
+        for parameter in [each for each in model.parameters() if each.requires_grad][1:]:
             parameter.view(-1)[::2] += 0.5
     return model
 
@@ -74,6 +85,25 @@ def test_the_directory_is_that_of_loading_and_saving(tmp_path, family, dtype, li
     assert base.config.to_dict() == settings
     restored = type(model).from_pretrained(tmp_path / "out", dtype="auto")
     assert_same_bits(snapshot(restored), snapshot(pruned))
+
+
+@pytest.mark.parametrize("reconfigured", [False, True])
+@pytest.mark.parametrize("family", ENTANGLED)
+def test_many_names_for_one_tensor_and_tensors_that_are_not_stored(tmp_path, family, reconfigured):
+    """Also where the base has another configuration, so that it cannot lend its ties."""
+    name, sizes = ENTANGLED[family]
+    kind = getattr(transformers, name)
+    torch.manual_seed(0)
+    base = kind(kind.config_class(**sizes)).eval()
+    tuned = moved(base)
+    if reconfigured:
+        tuned.config.problem_type = "regression"
+    save_delta(tuned, base, tmp_path / "delta")
+    expected = saved(load_delta(base, tmp_path / "delta"), tmp_path / "expected")
+    assert len(read(tmp_path / "expected")) < len(tuned.state_dict()) - 1
+    apply_delta(base, tmp_path / "delta", tmp_path / "out")
+    assert content(tmp_path / "out") == expected
+    assert_same_bits(snapshot(kind.from_pretrained(tmp_path / "out")), snapshot(tuned))
 
 
 @pytest.mark.parametrize("from_files", [False, True])
