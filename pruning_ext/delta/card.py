@@ -8,6 +8,8 @@ from typing import Any
 from pruning_ext.delta.file import CONFIG_NAME
 from pruning_ext.sizes import size_text
 
+CARD_NAME = "README.md"
+
 _CARD = """\
 ---
 library_name: pruning_ext
@@ -45,7 +47,7 @@ differs in any of them is refused. Written by pruning_ext {version}.
 
 
 def write_card(directory: Path, document: dict[str, Any], delta_bytes: int, dense_bytes: int) -> None:
-    """Write ``README.md`` into ``directory`` from the content of ``delta_config.json``."""
+    """Write :data:`CARD_NAME` into ``directory`` from the content of ``delta_config.json``."""
     tensors = document["tensors"].values()
     name = document["base_model_name_or_path"]
     settings = (document["config"] or {}).items()
@@ -74,7 +76,7 @@ def write_card(directory: Path, document: dict[str, Any], delta_bytes: int, dens
         how=f"Pruned with {how}.\n" if how else "",
         version=document["library_version"],
     )
-    (directory / "README.md").write_text(card, encoding="utf-8")
+    (directory / CARD_NAME).write_text(card, encoding="utf-8")
 
 
 def _weights(names: list[str]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ import torch
 from torch import nn
 
 from pruning_ext import __version__
+from pruning_ext.companions import copy_companions, named_companions
 from pruning_ext.delta.base import tensor_sha256
-from pruning_ext.delta.card import write_card
-from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, ShardWriter, checksum
+from pruning_ext.delta.card import CARD_NAME, write_card
+from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, WEIGHTS_NAME, ShardWriter, checksum
 from pruning_ext.encoding import WHOLE, encode
 from pruning_ext.files import atomic_directory, write_json
 from pruning_ext.huggingface import describe_model, unwrapped
@@ -29,6 +29,8 @@ from pruning_ext.pruners.plan import Plan
 
 MAX_SHARD_SIZE = 10**9
 """Bytes of a file, and about what is held in memory of a delta while it is written."""
+
+_NAMES = (CONFIG_NAME, CARD_NAME, f"{Path(WEIGHTS_NAME).stem}*.safetensors")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def save_delta(
     *,
     config: PruneConfig | None = None,
     overwrite: bool = False,
-    files: Iterable[Path] = (),
+    files: Iterable[str | Path] = (),
     max_shard_size: int = MAX_SHARD_SIZE,
     show_progress: bool = False,
 ) -> Path:
@@ -65,7 +67,7 @@ def save_delta(
         config: how the model was pruned, for the record; by default what :func:`pruning_ext.prune` left on
             it.
         overwrite: replace ``directory`` if it exists and is not empty.
-        files: further files to copy into it, such as a tokenizer.
+        files: further files to copy into it, such as a tokenizer's.
         max_shard_size: bytes beyond which another file is begun.
         show_progress: draw a progress bar on stderr.
 
@@ -74,18 +76,21 @@ def save_delta(
 
     Raises:
         TypeError: ``model`` or ``base`` is not a ``torch.nn.Module``.
-        ValueError: models that do not belong together, differ in dtype or device, or lie on the meta device.
+        ValueError: models that do not belong together, differ in dtype or device, or lie on the meta device;
+            two ``files`` of one name, or one of a name that the delta's own have.
         FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false.
+        FileNotFoundError: one of ``files`` is not there.
     """
     check_module("model", model)
     check_module("base", base)
     model, base = unwrapped(model), unwrapped(base)
     config = config or getattr(model, "pruning_config", None)
+    companions = named_companions(files, _NAMES)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         pairs = pair_tensors(model, base, "base")
         shards = ShardWriter(temporary, max_shard_size)
         tensors = _write_pairs(shards, pairs, "write", show_progress)
-        _finish(temporary, shards, tensors, model, base, config, files)
+        _finish(temporary, shards, tensors, model, base, config, companions)
     return Path(directory)
 
 
@@ -97,7 +102,7 @@ def prune_to_delta(
     pretrained: nn.Module,
     device: torch.device | str | None = None,
     overwrite: bool = False,
-    files: Iterable[Path] = (),
+    files: Iterable[str | Path] = (),
     max_shard_size: int = MAX_SHARD_SIZE,
     show_progress: bool = False,
 ) -> DeltaResult:
@@ -115,26 +120,26 @@ def prune_to_delta(
         pretrained: the model that ``model`` was fine-tuned from.
         device: where rows are scored, some at a time; by default where they are. The models stay there.
         overwrite: replace ``directory`` if it exists and is not empty.
-        files: further files to copy into it, such as a tokenizer.
+        files: further files to copy into it, such as a tokenizer's.
         max_shard_size: bytes beyond which another file is begun.
         show_progress: draw a progress bar on stderr.
 
     Raises:
         TypeError: a configuration of another method, or a model that is not a ``torch.nn.Module``.
-        ValueError: as :func:`pruning_ext.prune` and :func:`save_delta`.
-        FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false.
+        ValueError, FileExistsError, FileNotFoundError: as :func:`pruning_ext.prune` and :func:`save_delta`.
     """
     kind = type(config.config if isinstance(config, Plan) else config)
     if kind is not KENConfig:
         raise TypeError(f"config is a {kind.__name__}, expected a KENConfig: only KEN keeps a model's shape")
     model, pretrained = unwrapped(model), unwrapped(pretrained)
+    companions = named_companions(files, _NAMES)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         made = plan_for(model, config, pretrained=pretrained, show_progress=show_progress)
         resetting = Resetting(model, made, pretrained, device=device)
         shards = ShardWriter(temporary, max_shard_size)
         criterion = resetting.config.criterion
         tensors = _write_pairs(shards, resetting.pairs, criterion, show_progress, resetting.pruned)
-        _finish(temporary, shards, tensors, model, pretrained, made.config, files)
+        _finish(temporary, shards, tensors, model, pretrained, made.config, companions)
     return DeltaResult(Path(directory), shards.bytes, made, resetting.report())
 
 
@@ -177,7 +182,7 @@ def _finish(
     model: nn.Module,
     base: nn.Module,
     config: PruneConfig | None,
-    files: Iterable[Path],
+    companions: Mapping[str, Path],
 ) -> None:
     """What stands beside the tensors: the configuration, the card, further files."""
     document = {
@@ -193,5 +198,4 @@ def _finish(
     document["checksum"] = checksum(document)
     write_json(directory / CONFIG_NAME, document)
     write_card(directory, document, shards.bytes, sum(p.nbytes for p in model.parameters()))
-    for file in files:
-        shutil.copyfile(file, directory / file.name)
+    copy_companions(companions, directory)

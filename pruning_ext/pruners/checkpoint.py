@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import transformers
 from torch import nn
 
+from pruning_ext.companions import MODEL_NAMES, copy_companions, named_companions
 from pruning_ext.files import atomic_directory, write_json
 from pruning_ext.huggingface import find_model_class, save_model
 from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
@@ -23,7 +23,7 @@ def export(
     directory: str | Path,
     *,
     tokenizer: Any = None,
-    files: Iterable[Path] = (),
+    files: Iterable[str | Path] = (),
     report: dict[str, Any] | None = None,
     pad_to_uniform: bool = False,
     overwrite: bool = False,
@@ -41,19 +41,22 @@ def export(
     the first tensor whose shape it does not expect.
 
     Raises:
-        FileExistsError: ``directory`` exists and ``overwrite`` is false.
+        FileExistsError: ``directory`` exists and ``overwrite`` is false, or ``tokenizer`` has written one of
+            ``files``.
+        FileNotFoundError: one of ``files`` is not there.
+        ValueError: two ``files`` of one name, or one of a name that the model's own have.
         OSError: it cannot be written, a full disk say; what was there stays.
     """
+    companions = named_companions(files, (*MODEL_NAMES, REPORT_NAME))
     if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):
         model = copy.deepcopy(model)
         padded = pad(model, report or {})
         report = padded if report else report
     with atomic_directory(directory, overwrite=overwrite) as temporary:
-        save_model(model, temporary)
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
-        for file in files:
-            shutil.copyfile(file, temporary / file.name)
+        copy_companions(companions, temporary)
+        save_model(model, temporary)
         if report is not None:
             write_json(temporary / REPORT_NAME, report)
     return Path(directory)

@@ -94,6 +94,58 @@ def test_compiled_models_are_the_models_inside(tmp_path):
         assert content(tmp_path / f"{number} saved") == content(tmp_path / "0")
 
 
+def test_further_files_are_copied_under_their_names(tmp_path):
+    model, base = make_pair("llama")
+    (tmp_path / "blob").write_text("vocabulary")
+    (tmp_path / "tokenizer.json").symlink_to(tmp_path / "blob")  # as in the hub's cache
+    (tmp_path / "merges.txt").write_text("merges")
+    files = (str(tmp_path / "tokenizer.json"), tmp_path / "merges.txt")
+    save_delta(model, base, tmp_path / "saved", files=iter(files))
+    prune_to_delta(model, KENConfig(density=0.3), tmp_path / "pruned", pretrained=base, files=iter(files))
+    for directory in (tmp_path / "saved", tmp_path / "pruned"):
+        assert (directory / "tokenizer.json").read_text() == "vocabulary"
+        assert not (directory / "tokenizer.json").is_symlink()
+        assert (directory / "merges.txt").read_text() == "merges"
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "sentence"),
+    [
+        (["delta_config.json"], ValueError, "take the place of the delta_config.json that is written"),
+        (["README.md"], ValueError, "take the place of the README.md"),
+        (["delta_model-00001-of-00002.safetensors"], ValueError, "take the place of the delta_model-00001"),
+        (["tokenizer.json", "inner/tokenizer.json"], ValueError, "tokenizer.json and .* have one name"),
+        (["absent.json"], FileNotFoundError, "files: there is no file .*absent.json"),
+        (["inner"], FileNotFoundError, "files: there is no file .*inner"),
+        (
+            "tokenizer.json",
+            TypeError,
+            r"files is the path '.*tokenizer.json', expected several: give \[path\]",
+        ),
+        ([3], TypeError, "files holds 3, expected paths"),
+    ],
+)
+def test_files_that_cannot_be_copied_are_told_before_the_work(tmp_path, monkeypatch, names, error, sentence):
+    folder = tmp_path / "files"
+    (folder / "inner").mkdir(parents=True)
+    for name in (
+        "delta_config.json",
+        "README.md",
+        "delta_model-00001-of-00002.safetensors",
+        "tokenizer.json",
+    ):
+        (folder / name).write_text("{}")
+    (folder / "inner" / "tokenizer.json").write_text("{}")
+    files = folder / names if isinstance(names, str) else [folder / n if n != 3 else n for n in names]
+    model, base = make_pair("llama")
+    monkeypatch.setattr("pruning_ext.delta.saving._write_pairs", lambda *_: pytest.fail("work was begun"))
+    with pytest.raises(error, match=sentence):
+        save_delta(model, base, tmp_path / "delta", files=files)
+    with pytest.raises(error, match=sentence):
+        prune_to_delta(model, KENConfig(density=0.3), tmp_path / "delta", pretrained=base, files=files)
+    assert [path.name for path in tmp_path.iterdir()] == ["files"]
+
+
 @pytest.mark.parametrize("limit", [1, 500, 3000])
 def test_a_large_delta_is_cut_into_files(tmp_path, limit):
     model, base = make_pair("bert")

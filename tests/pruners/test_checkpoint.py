@@ -115,14 +115,45 @@ def test_loader_reads_plain_checkpoints_and_refuses_wrong_widths(tmp_path: Path)
 
 def test_export_never_overwrites_unasked(tmp_path: Path) -> None:
     export(tiny("llama", seed=1), tmp_path / "there")
-    (tmp_path / "there" / "file").write_text("mine")
+    (tmp_path / "there" / "README.md").write_text("mine")
     with pytest.raises(FileExistsError):
         export(tiny("llama"), tmp_path / "there")
-    assert (tmp_path / "there" / "file").read_text() == "mine"
+    assert (tmp_path / "there" / "README.md").read_text() == "mine"
     export(tiny("llama"), tmp_path / "there", overwrite=True)
-    assert not (tmp_path / "there" / "file").exists()
+    assert not (tmp_path / "there" / "README.md").exists()
     batch = inputs("llama")
     assert torch.equal(logits(load_pruned(tmp_path / "there"), batch), logits(tiny("llama"), batch))
+
+
+def test_further_files_never_take_the_place_of_the_models(tmp_path: Path) -> None:
+    class Tokenizer:
+        def save_pretrained(self, directory: Path) -> None:
+            (directory / "vocab.txt").write_text("the tokenizer's")
+
+    (tmp_path / "inner").mkdir()
+    names = (
+        "config.json",
+        "model.safetensors",
+        "pruning_report.json",
+        "vocab.txt",
+        "notes.txt",
+        "inner/notes.txt",
+    )
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    for name in names[:3]:
+        with pytest.raises(
+            ValueError, match=rf"files: .* would take the place of the {name} that is written"
+        ):
+            export(tiny("llama"), tmp_path / "out", files=[tmp_path / name])
+    with pytest.raises(ValueError, match="have one name"):
+        export(tiny("llama"), tmp_path / "out", files=[tmp_path / "notes.txt", tmp_path / "inner/notes.txt"])
+    with pytest.raises(FileExistsError, match=r"the vocab\.txt that is written"):
+        export(tiny("llama"), tmp_path / "out", tokenizer=Tokenizer(), files=[tmp_path / "vocab.txt"])
+    assert not (tmp_path / "out").exists()
+    export(tiny("llama"), tmp_path / "out", tokenizer=Tokenizer(), files=[str(tmp_path / "notes.txt")])
+    assert (tmp_path / "out/notes.txt").read_text() == "mine"
+    assert (tmp_path / "out/vocab.txt").read_text() == "the tokenizer's"
 
 
 @pytest.mark.parametrize("limit", [100, 4096], ids=["configuration", "weights"])
