@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +20,14 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-# What the directory of a model and that of a delta have.
-_CONFIGURATIONS = {"config.json", "delta_config.json"}
+from pruning_ext.model_files import CONFIGURATIONS, is_model_file
 
 # What a write meets that an open file cannot take any more; Python's error then names no file.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+# Temporary names begin with a mark of the host, since another's locks may not be seen from here.
+_HOST = hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:6]
+_SECONDS_TO_LOCK = 60  # how long a new temporary directory may be without its lock, and more
 
 
 def file_sha256(path: str | Path) -> str:
@@ -92,29 +97,36 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
 
     With ``overwrite`` an existing directory of a model or a delta is moved aside, replaced, and deleted only
     once the new one stands; should the process die between the renames, the old one is whole beside it as
-    ``.<name>.*.old``. A link to a directory stays, and what it points to is replaced.
+    ``.<name>.*.old``. A link to a directory stays, and what it points to is replaced. What killed processes
+    left beside ``path`` on their way to it is removed.
 
     Raises:
         FileExistsError: ``path`` exists and ``overwrite`` is false, it is not a directory, or it holds what
-            neither a model nor a delta does.
+            neither a model nor a delta does. If that came about while the block ran, the new directory is
+            kept, and the sentence says where.
         OSError: naming ``path`` or the file in it, whichever library met it, a full disk say. What was there
             stays.
     """
     path = Path(path).resolve()
     check_replaceable(path, overwrite)
+    _remove_abandoned(path)
     temporary = _sibling(path, "tmp")
-    with refusals_named(temporary, path):
+    with refusals_named(temporary, path), contextlib.ExitStack() as at_the_end:
         temporary.mkdir(parents=True)
+        at_the_end.callback(shutil.rmtree, temporary, ignore_errors=True)
+        at_the_end.enter_context(_locked(temporary))
+        yield temporary
+        mode = temporary.stat().st_mode & 0o666
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                file.chmod(mode)  # as any new file: safetensors makes its own readable by nobody else
+                _flush(file)
         try:
-            yield temporary
-            mode = temporary.stat().st_mode & 0o666
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    file.chmod(mode)  # as any new file: safetensors makes its own readable by nobody else
-                    _flush(file)
-            _replace_directory(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _take_place(temporary, path, overwrite)
+        except FileExistsError as error:
+            kept = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}")
+            os.rename(temporary, kept)
+            raise FileExistsError(f"{error}. It was not so at the start; the result is in {kept}") from error
 
 
 @contextlib.contextmanager
@@ -151,12 +163,14 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
     """Raise ``FileExistsError`` unless a new directory may take this place.
 
     ``overwrite`` is leave to delete a model or a delta, not whatever a mistyped path leads to: a directory
-    that has other directories in it, or no configuration, is not replaced.
+    that has other directories in it, no configuration, or a file that no model has, is not replaced.
     """
     if not path.exists():
         return
     if not path.is_dir():
         raise FileExistsError(f"{path} exists and is not a directory")
+    if path.is_mount():
+        raise FileExistsError(f"{path} is a mount point, which nothing can replace: name a directory in it")
     found = {entry.name: entry.is_dir() for entry in path.iterdir()}
     if not found:
         return
@@ -168,17 +182,31 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
         raise FileExistsError(
             f"{path} holds the directory {inner[0]}, which overwriting would delete: name another"
         )
-    if not found.keys() & _CONFIGURATIONS:
-        names = " or ".join(sorted(_CONFIGURATIONS))
+    if not found.keys() & set(CONFIGURATIONS):
         raise FileExistsError(
-            f"{path} holds no {names}, so it is no model or delta to overwrite: name another"
+            f"{path} holds no {' or '.join(CONFIGURATIONS)}, so it is no model or delta to overwrite: "
+            "name another"
+        )
+    if foreign := sorted(name for name in found if not is_model_file(name)):
+        raise FileExistsError(
+            f"{path} holds {foreign[0]}, which is no file of a model and which overwriting would delete: "
+            "name another"
         )
 
 
-def _replace_directory(new: Path, path: Path) -> None:
-    if not path.exists():
-        os.rename(new, path)
+def _take_place(new: Path, path: Path, overwrite: bool) -> None:
+    """Make ``new`` stand at ``path``, whatever has happened there since it was looked at first."""
+    check_replaceable(path, overwrite)
+    try:
+        os.rename(
+            new, path
+        )  # also onto an empty directory, which may have come to hold something this instant
         return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+        if not overwrite:
+            raise FileExistsError(f"{path} exists and is not empty") from error
     aside = _sibling(path, "old")
     os.rename(path, aside)
     try:
@@ -187,6 +215,38 @@ def _replace_directory(new: Path, path: Path) -> None:
         os.rename(aside, path)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold a lock on ``directory``, which the system lets go of when this process ends in whatever way.
+
+    Where the file system has no locks nothing is held.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Delete the temporary directories beside ``path`` that this host made and no living process holds."""
+    name = re.compile(re.escape(f".{path.name}.{_HOST}") + r"[0-9a-f]{12}\.tmp")
+    for entry in path.parent.iterdir() if path.parent.is_dir() else ():
+        # another's is unlocked for the moment between its making and its locking
+        if name.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > _SECONDS_TO_LOCK:
+            descriptor = os.open(entry, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # held, or no locks here
+                continue
+            else:
+                shutil.rmtree(entry, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def _flush(path: Path) -> None:
@@ -199,4 +259,4 @@ def _flush(path: Path) -> None:
 
 
 def _sibling(path: Path, suffix: str) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.{suffix}")
+    return path.with_name(f".{path.name}.{_HOST}{uuid.uuid4().hex[:12]}.{suffix}")

@@ -13,33 +13,12 @@ from pruning_ext.cli.console import UsageError
 from pruning_ext.cli.losses import warn_of_losses
 from pruning_ext.delta.file import CONFIG_NAME
 from pruning_ext.huggingface import check_not_quantized, find_model_class, quiet_transformers
+from pruning_ext.model_files import COMPANIONS
 from pruning_ext.pruners.checkpoint import load_and_tell
 from pruning_ext.pruners.ffn import WIDTHS_KEY
 
 HUB_SECONDS = 10
 """How long the hub may take to say whether it knows a name."""
-
-# What from_pretrained of tokenizers and processors reads, beside the model.
-_COMPANIONS = (
-    "added_tokens.json",
-    "bpe.codes",
-    "chat_template.jinja",
-    "chat_template.json",
-    "merges.txt",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "sentencepiece.bpe.model",
-    "special_tokens_map.json",
-    "spiece.model",
-    "spm.model",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "video_preprocessor_config.json",
-    "vocab.bpe",
-    "vocab.json",
-    "vocab.txt",
-)
 
 
 class MissingWeightsError(UsageError):
@@ -191,8 +170,8 @@ def companion_files(path: str) -> list[Path]:
     if not directory.is_dir():
         from huggingface_hub import snapshot_download
 
-        directory = Path(snapshot_download(path, allow_patterns=list(_COMPANIONS)))
-    return [directory / name for name in _COMPANIONS if (directory / name).is_file()]
+        directory = Path(snapshot_download(path, allow_patterns=list(COMPANIONS)))
+    return [directory / name for name in COMPANIONS if (directory / name).is_file()]
 
 
 def changed_companions(path: str, base: str) -> list[Path]:

@@ -1,0 +1,48 @@
+"""The names of the files that lie in the directory of a model or of a delta."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+CONFIGURATIONS = ("config.json", "delta_config.json")
+"""What tells a model's and a delta's directory from any other."""
+
+COMPANIONS = (
+    "added_tokens.json",
+    "bpe.codes",
+    "chat_template.jinja",
+    "chat_template.json",
+    "merges.txt",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "sentencepiece.bpe.model",
+    "special_tokens_map.json",
+    "spiece.model",
+    "spm.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "video_preprocessor_config.json",
+    "vocab.bpe",
+    "vocab.json",
+    "vocab.txt",
+)
+"""What ``from_pretrained`` of tokenizers and processors reads, beside the model."""
+
+# What save_pretrained, save_delta and export write besides; code is a model's own, from the hub.
+_WRITTEN = (
+    "generation_config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "pytorch_model*.bin",
+    "pytorch_model*.bin.index.json",
+    "README.md",
+    "pruning_report.json",
+    "configuration_*.py",
+    "modeling_*.py",
+)
+
+
+def is_model_file(name: str) -> bool:
+    """Whether a file of this name is one that a model's or a delta's directory is made of."""
+    return any(fnmatchcase(name, pattern) for pattern in (*CONFIGURATIONS, *COMPANIONS, *_WRITTEN))
