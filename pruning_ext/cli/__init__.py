@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pruning_ext.cli.console import UsageError
 from pruning_ext.cli.parsers import build_parser
 
-ERROR, USAGE, INTERRUPTED = 1, 2, 130
+ERROR, USAGE, SIGNALLED = 1, 2, 128
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,16 +26,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.check is not None:
             args.check(args)
-        # Here torch and transformers are imported, which take seconds.
-        code = importlib.import_module(f"{__name__}.{args.command}").run(args)
+        with _ended_by_signals():
+            # Here torch and transformers are imported, which take seconds.
+            code = importlib.import_module(f"{__name__}.{args.command}").run(args)
     except UsageError as error:
         return _fail(error, USAGE, args.debug)
     except KeyboardInterrupt:
         print("pruning-ext: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return SIGNALLED + signal.SIGINT
+    except _EndedError as ended:
+        print(f"pruning-ext: ended by {ended.signal.name}", file=sys.stderr)
+        return SIGNALLED + ended.signal
     except Exception as error:
         return _fail(error, ERROR, args.debug)
     return code if isinstance(code, int) else 0  # a command that can say no returns its exit code
+
+
+class _EndedError(BaseException):
+    """The process was told to end; as an exception, so that what it was writing is cleared away."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = signal.Signals(number)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Raise what a scheduler or a closed terminal sends, unless somebody ignores (nohup) or handles it."""
+    numbers = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    numbers = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+
+    def end(number: int, _: Any) -> None:
+        raise _EndedError(number)
+
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _fail(error: Exception, code: int, debug: bool) -> int:

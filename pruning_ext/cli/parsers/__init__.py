@@ -44,7 +44,7 @@ example:
   pruning-ext apply ./bert-base ./bert-delta -o ./bert-pruned
 
 exit codes: 0 done, 1 it failed (one sentence on stderr says why), 2 the command line is wrong,
-130 interrupted
+130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP
 """
 
 
