@@ -20,7 +20,7 @@ from pruning_ext.delta.loading import is_same_kind
 from pruning_ext.delta.stored_form import parts, stored_form, stored_names, stored_outline
 from pruning_ext.encoding import WHOLE, decode
 from pruning_ext.files import atomic_directory, write_json
-from pruning_ext.huggingface import build_model, save_configuration, set_generation_config, twin
+from pruning_ext.huggingface import build_model, save_configuration, set_generation_config, twin, unwrapped
 from pruning_ext.progress import progress
 from pruning_ext.tensor_file import TensorFile
 
@@ -63,6 +63,7 @@ def apply_delta(
             ``max_shard_size`` that is none.
         OSError: ``output`` cannot be written, on a full disk say; what was there stays.
     """
+    base = unwrapped(base)
     if not isinstance(base, transformers.PreTrainedModel):
         raise TypeError(
             f"base is a {type(base).__name__}, expected a transformers model: load_delta restores any other"

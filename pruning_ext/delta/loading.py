@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pruning_ext.delta.base import State, checked_sources
 from pruning_ext.delta.file import DeltaFile
 from pruning_ext.encoding import decode
-from pruning_ext.huggingface import build_model, same_config, set_generation_config
+from pruning_ext.huggingface import build_model, same_config, set_generation_config, unwrapped
 from pruning_ext.progress import progress
 
 
@@ -36,6 +36,7 @@ def load_delta(
             files that are truncated or altered, a version this library does not read. ``base`` is then
             unchanged, also with ``inplace``.
     """
+    base = unwrapped(base)
     with DeltaFile(directory) as delta:
         state, sources = checked_sources(delta, base, show_progress)
         if is_same_kind(delta, base, state):

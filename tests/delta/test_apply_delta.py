@@ -203,6 +203,16 @@ def test_what_load_delta_refuses_is_refused_in_the_same_sentence(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["delta"]
 
 
+def test_the_base_inside_a_compiled_one_is_taken(tmp_path):
+    model, base = make_pair("bert")
+    pruned = prune(model, KENConfig(density=0.3), pretrained=base).model
+    save_delta(pruned, base, tmp_path / "delta")
+    compiled = torch.compile(base)
+    assert_same_bits(snapshot(load_delta(compiled, tmp_path / "delta")), snapshot(pruned))
+    apply_delta(compiled, tmp_path / "delta", tmp_path / "out")
+    assert_same_bits(snapshot(type(model).from_pretrained(tmp_path / "out")), snapshot(pruned))
+
+
 def test_what_is_no_transformers_model_is_left_to_load_delta(tmp_path):
     torch.manual_seed(0)
     base = torch.nn.Linear(4, 6)
