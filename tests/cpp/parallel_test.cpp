@@ -1,5 +1,10 @@
-// serial_for and thread_for cover a range once, whatever its size, and pass exceptions on; FirstFault keeps the lowest.
+// serial_for and thread_for cover a range once, whatever its size, in standard arithmetic, and pass exceptions on;
+// FirstFault keeps the lowest.
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 #include <atomic>
+#include <cfenv>
 #include <stdexcept>
 #include <string>
 
@@ -54,6 +59,41 @@ void passes_exceptions_on(const ParallelFor& parallel_for, std::int64_t thrower)
   CHECK(others == thrower, "%d items done, %lld expected", others.load(), static_cast<long long>(thrower));
 }
 
+// Sets the calling thread's arithmetic for the worse: rounding upwards and, where we know how, subnormals flushed.
+void disturb_arithmetic() {
+  std::fesetround(FE_UPWARD);
+#if defined(__x86_64__)
+  _mm_setcsr(_mm_getcsr() | 0x8040);  // flush to zero, and denormals are zeros
+#elif defined(__aarch64__)
+  std::uint64_t control;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+  __asm__ volatile("msr fpcr, %0" : : "r"(control | std::uint64_t{1} << 24));
+#endif
+}
+
+void keeps_to_standard_arithmetic(const ParallelFor& parallel_for) {
+  const volatile float subnormal = 0x1p-140f;
+  const volatile double one = 1, three = 3;
+  const double third = one / three;
+  std::fenv_t before;
+  std::fegetenv(&before);
+  disturb_arithmetic();
+  const bool disturbed = one / three != third;
+  std::atomic<int> wrong = 0;
+  parallel_for(0, 64, 1, [&](std::int64_t, std::int64_t) {
+    wrong += one / three != third;
+    wrong += subnormal * 0x1p100f != 0x1p-40f;
+  });
+  const bool restored = one / three != third;
+  const bool flushes = subnormal * 0x1p100f == 0;
+  std::fesetenv(&before);
+  CHECK(disturbed && restored, "rounding is the caller's: %d before, %d after", disturbed, restored);
+#if defined(__x86_64__) || defined(__aarch64__)
+  CHECK(flushes, "flushing subnormals is no longer as the caller had it");
+#endif
+  CHECK(wrong == 0, "%d results of the pieces are not those of standard arithmetic", wrong.load());
+}
+
 void faults() {
   FirstFault none;
   CHECK(static_cast<bool>(none.status()), "no fault was reported");
@@ -91,6 +131,10 @@ void run() {
   std::atomic<std::int64_t> sum = 0;
   thread_for()(0, 1000, 1, [&](std::int64_t begin, std::int64_t end) { sum += end - begin; });
   CHECK(sum == 1000, "%lld items with as many threads as the machine has", static_cast<long long>(sum));
+  keeps_to_standard_arithmetic(serial_for);
+  keeps_to_standard_arithmetic(thread_for(4));
+  const ParallelFor copied = thread_for(2);
+  keeps_to_standard_arithmetic(ParallelFor(copied));
   faults();
 }
 
