@@ -50,8 +50,6 @@ def write_card(directory: Path, document: dict[str, Any], delta_bytes: int, dens
     """Write :data:`CARD_NAME` into ``directory`` from the content of ``delta_config.json``."""
     tensors = document["tensors"].values()
     name = document["base_model_name_or_path"]
-    settings = (document["config"] or {}).items()
-    how = ", ".join(f"{key}={value}" for key, value in settings if value not in (None, [], ""))
     # A name on the hub has the form owner/name; a path on some machine is of no use there.
     on_hub = name and name.count("/") == 1 and not name.startswith((".", "/", "~"))
     card = _CARD.format(
@@ -73,10 +71,25 @@ def write_card(directory: Path, document: dict[str, Any], delta_bytes: int, dens
         delta_size=size_text(delta_bytes),
         dense_size=size_text(dense_bytes),
         dtype=document["dtype"],
-        how=f"Pruned with {how}.\n" if how else "",
+        how=_how(document),
         version=document["library_version"],
     )
     (directory / CARD_NAME).write_text(card, encoding="utf-8")
+
+
+def _how(document: dict[str, Any]) -> str:
+    if document["config"]:
+        return f"Pruned with {_settings(document['config'])}.\n"
+    if document["earlier_config"]:
+        return (
+            f"The model was once pruned with {_settings(document['earlier_config'])}, and has changed since: "
+            "more entries differ\nfrom this base than that keeps.\n"
+        )
+    return ""
+
+
+def _settings(config: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in config.items() if value not in (None, [], ""))
 
 
 def _weights(names: list[str]) -> str:

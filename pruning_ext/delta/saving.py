@@ -21,6 +21,7 @@ from pruning_ext.huggingface import describe_model, unwrapped
 from pruning_ext.parallel import in_threads
 from pruning_ext.progress import progress
 from pruning_ext.pruners.config import PruneConfig
+from pruning_ext.pruners.ken import most_changed
 from pruning_ext.pruners.ken_config import KENConfig
 from pruning_ext.pruners.ken_reset import Resetting
 from pruning_ext.pruners.method import check_module, plan_for
@@ -65,7 +66,8 @@ def save_delta(
         base: the model it builds on, of the same class or its backbone, in the same dtype.
         directory: created in one step; nothing is left of it if writing fails.
         config: how the model was pruned, for the record; by default what :func:`pruning_ext.prune` left on
-            it.
+            it. Where more entries differ from ``base`` than a :class:`KENConfig` keeps, as after further
+            training, it is recorded as what was done earlier.
         overwrite: replace ``directory`` if it exists and is not empty.
         files: further files to copy into it, such as a tokenizer's.
         max_shard_size: bytes beyond which another file is begun.
@@ -90,7 +92,8 @@ def save_delta(
         pairs = pair_tensors(model, base, "base")
         shards = ShardWriter(temporary, max_shard_size)
         tensors = _write_pairs(shards, pairs, "write", show_progress)
-        _finish(temporary, shards, tensors, model, base, config, companions)
+        record = _record(config, contradicted=_is_contradicted(config, pairs, tensors))
+        _finish(temporary, shards, tensors, model, base, record, companions)
     return Path(directory)
 
 
@@ -139,7 +142,8 @@ def prune_to_delta(
         shards = ShardWriter(temporary, max_shard_size)
         criterion = resetting.config.criterion
         tensors = _write_pairs(shards, resetting.pairs, criterion, show_progress, resetting.pruned)
-        _finish(temporary, shards, tensors, model, pretrained, made.config, companions)
+        record = _record(made.config, contradicted=False)
+        _finish(temporary, shards, tensors, model, pretrained, record, companions)
     return DeltaResult(Path(directory), shards.bytes, made, resetting.report())
 
 
@@ -175,13 +179,33 @@ def _base_sha256(pair: Pair) -> str | None:
     return None if pair.base is None else tensor_sha256(pair.base)
 
 
+def _is_contradicted(
+    config: PruneConfig | None, pairs: list[Pair], tensors: dict[str, dict[str, Any]]
+) -> bool:
+    """Whether more entries differ than ``config`` leaves, so that what was written is not what it made."""
+    if not isinstance(config, KENConfig):
+        return False
+    try:
+        bounds = most_changed(config, pairs)
+    except ValueError:  # it names tensors that are not here any more
+        return True
+    return any(tensors[name]["changed"] > most for name, most in bounds.items())
+
+
+def _record(config: PruneConfig | None, *, contradicted: bool) -> dict[str, Any]:
+    """How the model was pruned, or had been before it came to differ in more than that leaves."""
+    given = config.to_dict() if config else None
+    made, earlier = (None, given) if contradicted else (given, None)
+    return {"method": made and made["method"], "config": made, "earlier_config": earlier}
+
+
 def _finish(
     directory: Path,
     shards: ShardWriter,
     tensors: dict[str, dict[str, Any]],
     model: nn.Module,
     base: nn.Module,
-    config: PruneConfig | None,
+    record: dict[str, Any],
     companions: Mapping[str, Path],
 ) -> None:
     """What stands beside the tensors: the configuration, the card, further files."""
@@ -189,8 +213,7 @@ def _finish(
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "library_version": __version__,
-        "method": config.method if config else None,
-        "config": config.to_dict() if config else None,
+        **record,
         **describe_model(model, base),
         "files": shards.close(),
         "tensors": tensors,

@@ -87,6 +87,21 @@ def apply_ken(
     return resetting.report()
 
 
+def most_changed(config: KENConfig, pairs: list[Pair]) -> dict[str, int]:
+    """By name of each tensor that ``config`` prunes, how many entries may differ from the base afterwards.
+
+    With ``keep_ties`` nothing bounds that, so none is named.
+
+    Raises:
+        ValueError: ``targets`` and ``ignore`` do not fit the tensors.
+    """
+    if config.keep_ties:
+        return {}
+    selected = _selected(pairs, config)
+    shapes = {pair.name: row_shape(pair.tensor.shape) for pair in pairs if pair.name in selected}
+    return {name: rows * config.entries_kept(n) for name, (rows, n) in shapes.items()}
+
+
 def _is_rows(pair: Pair) -> bool:
     tensor = pair.tensor
     return pair.is_parameter and pair.base is not None and tensor.dtype in _DTYPES and tensor.dim() >= 2

@@ -1,5 +1,6 @@
 """The delta on disk: bit for bit, small, and refused when anything about it or its base is off."""
 
+import copy
 import hashlib
 import json
 
@@ -197,6 +198,64 @@ def test_a_pruned_model_costs_what_its_plan_says(tmp_path):
         file = directory / WEIGHTS_NAME
         payload = file.stat().st_size - 8 - int.from_bytes(file.read_bytes()[:8], "little")
         assert 0.9 * result.plan.kept_bytes < payload <= result.plan.kept_bytes
+
+
+def record(directory):
+    document = config_of(directory)
+    return document["method"], document["config"], document["earlier_config"]
+
+
+def test_the_record_says_how_the_model_was_pruned_only_while_that_is_true(tmp_path):
+    model, base = make_pair("bert")
+    config = KENConfig(density=0.1, ignore=["embeddings"])
+    pruned = prune(model, config, pretrained=base).model
+    save_delta(pruned, base, tmp_path / "pruned")
+    assert record(tmp_path / "pruned") == ("ken", config.to_dict(), None)
+    card = (tmp_path / "pruned" / "README.md").read_text()
+    assert "Pruned with method=ken, ignore=['embeddings'], seed=0, density=0.1" in card
+    assert "has changed since" not in card
+
+    trained = copy.deepcopy(pruned)  # as masked training does: what is kept moves, the rest stays
+    with torch.no_grad():
+        for name, parameter in trained.bert.named_parameters():
+            parameter[parameter != base.get_parameter(name)] += 0.5
+    save_delta(trained, base, tmp_path / "masked")
+    assert record(tmp_path / "masked")[0] == "ken"
+
+    weight = pruned.bert.encoder.layer[1].output.dense.weight
+    at_base = (weight == base.encoder.layer[1].output.dense.weight).nonzero()[0].tolist()
+    weight.data[tuple(at_base)] += 1  # one entry more than is kept
+    assert_same_bits(
+        {"embeddings": pruned.bert.embeddings.word_embeddings.weight},
+        {"embeddings": model.bert.embeddings.word_embeddings.weight},
+    )
+    for options in ({}, {"config": config}):
+        directory = tmp_path / f"changed {len(options)}"
+        save_delta(pruned, base, directory, **options)
+        assert record(directory) == (None, None, config.to_dict())
+        card = (directory / "README.md").read_text()
+        assert "once pruned with method=ken, ignore=['embeddings'], seed=0, density=0.1" in card
+        assert "Pruned with" not in card
+        assert_same_bits(snapshot(load_delta(base, directory)), snapshot(pruned))
+
+
+def test_the_record_of_a_model_whose_targets_are_gone(tmp_path):
+    model, base = make_pair("bert")
+    config = KENConfig(density=0.1, targets=["encoder"])
+    pruned = prune(model, config, pretrained=base).model
+    pruned.bert.encoder.layer = torch.nn.ModuleList()
+    base.encoder.layer = torch.nn.ModuleList()
+    save_delta(pruned, base, tmp_path / "delta")
+    assert record(tmp_path / "delta") == (None, None, config.to_dict())
+
+
+def test_the_record_of_ties_and_of_other_methods_is_taken_as_given(tmp_path):
+    model, base = make_pair("llama", torch.bfloat16)
+    config = KENConfig(density=0.3, keep_ties=True)  # may keep any number of entries
+    save_delta(prune(model, config, pretrained=base).model, base, tmp_path / "ties")
+    assert record(tmp_path / "ties") == ("ken", config.to_dict(), None)
+    save_delta(model, base, tmp_path / "unpruned")
+    assert record(tmp_path / "unpruned") == (None, None, None)
 
 
 def test_buffers_that_differ_are_stored(tmp_path):
