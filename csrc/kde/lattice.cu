@@ -3,8 +3,9 @@
 // up in finish.cu, so a single long row occupies the whole device.
 //
 // Shared memory for n samples and k points: keys and indexes of both (6 bytes an entry, 10 for float64), and a scratch
-// that the sorts and the lattice take in turn. 768 x 384: 27 KB; 4096 x 4096: 81 KB, two blocks to a multiprocessor of
-// an A100 or H100.
+// that the sorts and the lattice take in turn. 768 x 384: 27 KB; 4096 x 2048: 64 KB, three blocks to a multiprocessor
+// of an H100; 4096 x 4096: 81 KB, two. The sort waits for its own results most of the time, so the coarse lattice is
+// held to the registers of three blocks: 80, where left alone it takes 86 and two blocks would fill the multiprocessor.
 //
 // Machine code for sm_90: moments and sums are DFMA and DADD, folded across lanes by SHFL.BFLY; there is no
 // MUFU.EX2, and nothing in local memory.
@@ -91,7 +92,7 @@ __device__ void load_sorted(const Matrix& m, std::int64_t r, std::int64_t first,
 }
 
 template <typename Shape, typename Key>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(kThreads, Shape::kTerms <= CoarseLattice::kTerms ? 3 : 2)
     lattice_kernel(const __grid_constant__ SumsJob job, const __grid_constant__ LatticeConstants<Shape> constants,
                    std::int64_t point_segment) {  // blocks: rows x segments of points x segments of samples
   PRUNING_EXT_DYNAMIC_SHARED(shared);
