@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruning_ext.encoding import row_shape
 from pruning_ext.files import (
     file_sha256,
     read_json,
@@ -63,7 +65,9 @@ class ModelSummary:
     def of(cls, model: nn.Module) -> ModelSummary:
         """Summary of ``model``; tied parameters count once.
 
-        The signature covers names, shapes and dtypes, and up to 1024 evenly spaced values of each parameter.
+        The signature covers names, shapes and dtypes, parameters of up to 1024 values whole, and of larger
+        ones at least 1024 values, among them one of each row and one of each column: a neuron that is zeroed
+        or swapped is seen, one value that is altered need not be.
         """
         digest = hashlib.sha256()
         for name, tensor in model.state_dict().items():
@@ -201,9 +205,13 @@ class Plan:
 
 
 def _some_values(parameter: Tensor) -> bytes:
-    flat = parameter.detach().reshape(-1)
-    step = max(1, flat.numel() // 1024)
-    return bytes(flat[::step][:1024].cpu().contiguous().view(torch.uint8).numpy())
+    """Values along diagonals of a parameter's rows: every row and every column has its turn."""
+    rows, n = row_shape(parameter.shape)
+    step = torch.arange(max(rows, n, min(rows * n, 1024)) if rows * n else 0, device="cpu")
+    # A diagonal that has come back to its start goes on one column further, so nothing is taken twice.
+    row, column = step % max(rows, 1), (step + step // max(math.lcm(rows, n), 1)) % max(n, 1)
+    values = parameter.detach().reshape(rows, n)[row.to(parameter.device), column.to(parameter.device)]
+    return bytes(values.cpu().view(torch.uint8).numpy())
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> tuple[str, str]:

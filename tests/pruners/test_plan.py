@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import hashlib
 import json
+import random
 import shutil
 import sys
 from dataclasses import dataclass
@@ -256,6 +257,32 @@ def test_a_saved_plan_is_applied_to_its_own_model_only(model, tmp_path):
     for other in (torch.nn.Sequential(torch.nn.Linear(4, 5)), alike, copy.deepcopy(model).to("meta")):
         with pytest.raises(ValueError, match=r"made for Sequential .* are not those of this Sequential"):
             prune(other, read)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1024, 768), (1024, 1024), (96, 1024, 1), (3, 4096), (1500,), (40, 25), ()]
+)
+def test_the_signature_looks_at_every_row_and_column(shape):
+    """Whatever the lengths have in common; and at all of what is small."""
+    model = torch.nn.Module()
+    model.weight = torch.nn.Parameter(torch.randn(shape))
+    rows = model.weight.detach().reshape(len(model.weight) if len(shape) > 1 else 1, -1)
+    small = rows.numel() <= 1024
+    places = [(r, c) for r in range(len(rows)) for c in range(rows.shape[1])] if small else []
+    places += [(r, slice(None)) for r in range(len(rows))] + [(slice(None), c) for c in range(rows.shape[1])]
+    signature = ModelSummary.of(model).signature
+    for place in random.Random(0).sample(places, min(200, len(places))):
+        kept = rows[place].clone()
+        rows[place] = 0  # a neuron, as others prune it
+        assert ModelSummary.of(model).signature != signature
+        rows[place] = kept
+    assert ModelSummary.of(model).signature == signature
+
+
+def test_an_empty_parameter_has_a_signature():
+    model = torch.nn.Module()
+    model.weight = torch.nn.Parameter(torch.zeros(3, 0))
+    assert ModelSummary.of(model).signature != ModelSummary.of(torch.nn.Module()).signature
 
 
 def test_an_unknown_configuration_is_refused(model):
