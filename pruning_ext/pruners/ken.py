@@ -19,7 +19,7 @@ from pruning_ext.pruners.ken_reset import AS_FINE_TUNED, NEW, ROWS, Resetting, c
 from pruning_ext.pruners.method import Method, register_method, warn
 from pruning_ext.pruners.pairing import Pair, pair_tensors
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
-from pruning_ext.pruners.targets import select_names
+from pruning_ext.pruners.targets import nothing_left, select_names
 
 _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
@@ -122,11 +122,11 @@ def _selected(pairs: list[Pair], config: KENConfig) -> set[str]:
     rows = [name for pair in pairs if _is_rows(pair) for name in (pair.name, *pair.tied)]
     what = "weight matrix that KEN can prune"
     chosen = select_names(rows, config.targets, known=first_name, what=what)
-    left = select_names(chosen, None, config.ignore, known=first_name, what=what)
-    ignored = {first_name[name] for name in set(chosen).difference(left)}
-    selected = {first_name[name] for name in left} - ignored
+    left = select_names(rows, None, config.ignore, known=first_name, what=what)
+    ignored = {first_name[name] for name in set(rows).difference(left)}
+    selected = {first_name[name] for name in chosen} - ignored
     if not selected:
-        raise ValueError(f"targets and ignore leave no {what} to prune")
+        raise nothing_left(what)
     return selected
 
 

@@ -39,8 +39,13 @@ def select_names(
     ignored = _matches("ignore", ignore, known, known, what)
     selected = [name for name in names if name in targeted and name not in ignored]
     if not selected:
-        raise ValueError(f"targets and ignore leave no {what} to prune")
+        raise nothing_left(what)
     return selected
+
+
+def nothing_left(what: str) -> ValueError:
+    """The error of ``targets`` and ``ignore`` that together select nothing."""
+    return ValueError(f"nothing to prune: targets and ignore leave no {what}")
 
 
 def _matches(

@@ -105,6 +105,18 @@ def test_missing_and_needless_arguments():
 
 
 @pytest.mark.parametrize(
+    ("targets", "ignore"),
+    [(["query"], ["attention"]), (["lm_head"], ["wte"])],
+    ids=["all", "by its tied name"],
+)
+def test_nothing_left_to_prune(targets, ignore):
+    model, base = make_pair("gpt2" if "wte" in ignore else "bert")
+    sentence = "^nothing to prune: targets and ignore leave no weight matrix that KEN can prune$"
+    with pytest.raises(ValueError, match=sentence):
+        plan(model, KENConfig(density=0.5, targets=targets, ignore=ignore), pretrained=base)
+
+
+@pytest.mark.parametrize(
     ("fields", "sentence"),
     [
         ({}, "either k or density"),
