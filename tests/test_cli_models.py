@@ -93,8 +93,63 @@ def test_a_file_that_ends_too_early_is_named(tmp_path, capsys):
         expect=1,
     )
     error = capsys.readouterr().err
-    assert error.startswith(f"pruning-ext: error: {shard} is not a complete safetensors file: ")
+    assert error.startswith(f"pruning-ext: error: {shard} is damaged or not complete: ")
     assert error.count("\n") == 1
+
+
+def test_so_is_one_of_torchs_format(tmp_path, capsys):
+    model, base = make_pair("bert")
+    base.save_pretrained(tmp_path / "pretrained")
+    model.save_pretrained(tmp_path / "finetuned")
+    (tmp_path / "finetuned" / "model.safetensors").unlink()
+    file = tmp_path / "finetuned" / "pytorch_model.bin"
+    torch.save(model.state_dict(), file)
+    arguments = (
+        "ken",
+        tmp_path / "finetuned",
+        tmp_path / "pretrained",
+        "--density",
+        0.5,
+        "-o",
+        tmp_path / "out",
+    )
+    run(*arguments)
+    file.write_bytes(file.read_bytes()[:-900])
+    capsys.readouterr()
+    run(*arguments, "--overwrite", expect=1)
+    error = capsys.readouterr().err
+    assert error.startswith(f"pruning-ext: error: {file} is damaged or not complete: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["mymodel", "llama"])
+def test_code_that_comes_with_a_model_is_not_run_and_nobody_is_asked(tmp_path, capsys, monkeypatch, kind):
+    """A type that transformers knows needs none."""
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on the terminal"))
+    for role, model in zip(("finetuned", "pretrained"), make_pair("llama"), strict=True):
+        model.save_pretrained(tmp_path / role)
+        config = json.loads((tmp_path / role / "config.json").read_text())
+        config |= {"model_type": kind, "auto_map": {"AutoConfig": "configuration_my.MyConfig"}}
+        (tmp_path / role / "config.json").write_text(json.dumps(config))
+        (tmp_path / role / "configuration_my.py").write_text("raise SystemExit('code ran')")
+    arguments = (
+        "ken",
+        tmp_path / "finetuned",
+        tmp_path / "pretrained",
+        "--density",
+        0.5,
+        "-o",
+        tmp_path / "out",
+    )
+    capsys.readouterr()
+    run(*arguments, expect=0 if kind == "llama" else 1)
+    error = capsys.readouterr().err
+    if kind == "mymodel":
+        assert error.startswith(
+            f"pruning-ext: error: {tmp_path / 'finetuned'} needs code of its own, which this command "
+            "does not run: load it in Python"
+        )
+        assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 from pruning_ext.cli.common import check_output, warnings_as_lines
 from pruning_ext.cli.console import say, show_progress
-from pruning_ext.cli.models import MissingWeightsError, check_model, companion_files, load_model
+from pruning_ext.cli.models import MissingWeightsError, check_model, companion_files, load_config, load_model
 from pruning_ext.delta import apply_delta
 from pruning_ext.delta.base import listed, not_the_base
 from pruning_ext.delta.file import read_delta_config
@@ -36,9 +36,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _load_base(args: argparse.Namespace, document: dict[str, Any]) -> Any:
     """The base in the class that the delta records; another model is told by its type or missing tensors."""
-    from transformers import AutoConfig
-
-    ours = getattr(AutoConfig.from_pretrained(args.base), "model_type", None)
+    ours = getattr(load_config(args.base), "model_type", None)
     theirs = (document["model_config"] or {}).get("model_type")
     if theirs and ours != theirs:
         why = f"{args.base} is a model of type {ours!r}, not {theirs!r}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any, TypeVar
 import torch
 
 from pruning_ext.cli.console import UsageError
-from pruning_ext.files import check_replaceable
-from pruning_ext.pruners import PruningWarning
+from pruning_ext.files import check_replaceable, check_writable
+from pruning_ext.pruners import Plan, PruningWarning
 from pruning_ext.pruners.config import PruneConfig, read_mapping
 
 Config = TypeVar("Config", bound=PruneConfig)
@@ -60,6 +59,28 @@ def config_from_args(
         raise UsageError(f"{origin}{error}") from error
 
 
+def config_or_plan(
+    args: argparse.Namespace,
+    config_type: type[Config],
+    fields: Sequence[str],
+    *,
+    alternatives: Sequence[str] = (),
+) -> Config | Plan:
+    """The plan that `--plan` names, or what :func:`config_from_args` makes of the other options."""
+    if args.plan is None:
+        return config_from_args(args, config_type, fields, alternatives=alternatives)
+    options = (*fields, "targets", "ignore", "seed", "config")
+    given = [name for name in options if getattr(args, name) is not None]
+    if given:
+        raise UsageError(f"--plan says all that --{given[0].replace('_', '-')} would: give one or the other")
+    found = Plan.load(args.plan)
+    if not isinstance(found.config, config_type):
+        raise UsageError(
+            f"{args.plan} is a plan of method {found.config.method!r}, not of {config_type.method!r}"
+        )
+    return found
+
+
 def warnings_as_lines(run: Run) -> Run:
     """``run`` with the package's warnings as sentences on stderr, where Python would show a line of our code;
     none with `--quiet`."""
@@ -89,7 +110,10 @@ def check_output(args: argparse.Namespace, *inputs: str | Path | None) -> None:
         args: with ``output`` and ``overwrite``.
         inputs: what is read; it must not lie where the output will.
     """
-    path: Path = args.output.resolve()
+    try:
+        path: Path = args.output.resolve()
+    except RuntimeError as error:
+        raise UsageError(f"--output {args.output} is a link that leads back to itself") from error
     if path == Path.cwd():
         raise UsageError(f"--output {args.output} is the current directory: name one to be made")
     for given in (each for each in inputs if each):
@@ -98,8 +122,7 @@ def check_output(args: argparse.Namespace, *inputs: str | Path | None) -> None:
             raise UsageError(f"--output {args.output} would replace {given}, which is read: name another")
     try:
         check_replaceable(path, args.overwrite)
-        with tempfile.TemporaryDirectory(dir=next(above for above in path.parents if above.exists())):
-            pass
+        check_writable(path)
     except FileExistsError as error:
         raise UsageError(str(error).replace("overwrite=True", "--overwrite")) from error
     except OSError as error:

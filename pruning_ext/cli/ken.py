@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pruning_ext.cli.common import check_device, check_output, config_from_args, warnings_as_lines
+from pruning_ext.cli.common import check_device, check_output, config_or_plan, warnings_as_lines
 from pruning_ext.cli.console import say, show_progress
 from pruning_ext.cli.models import changed_companions, check_model, load_model
 from pruning_ext.delta import prune_to_delta
@@ -16,13 +16,13 @@ from pruning_ext.sizes import size_text
 @warnings_as_lines
 def run(args: argparse.Namespace) -> None:
     """Prune, write the delta to ``args.output``, and say what it cost."""
-    config = _config(args)
-    check_output(args, args.finetuned, args.pretrained, args.config)
+    todo = _todo(args)
+    check_output(args, args.finetuned, args.pretrained, args.config, args.plan)
     check_device(args)
     model, pretrained = _load(args)
     result = prune_to_delta(
         model,
-        config,
+        todo,
         args.output,
         pretrained=pretrained,
         device=args.device,
@@ -41,14 +41,17 @@ def run(args: argparse.Namespace) -> None:
 
 def make_plan(args: argparse.Namespace) -> Plan:
     """What ``run`` would keep."""
-    config = _config(args)
+    todo = _todo(args)
+    if isinstance(todo, Plan):
+        return todo
     model, pretrained = _load(args)
-    return plan(model, config, pretrained=pretrained, show_progress=show_progress(args))
+    return plan(model, todo, pretrained=pretrained, show_progress=show_progress(args))
 
 
-def _config(args: argparse.Namespace) -> KENConfig:
+def _todo(args: argparse.Namespace) -> KENConfig | Plan:
+    """The configuration, or the plan to follow. What is wrong is told before a model is loaded."""
     fields = ("k", "density", "criterion", "on", "keep_ties")
-    return config_from_args(args, KENConfig, fields, alternatives=("k", "density"))
+    return config_or_plan(args, KENConfig, fields, alternatives=("k", "density"))
 
 
 def _load(args: argparse.Namespace) -> tuple[Any, Any]:

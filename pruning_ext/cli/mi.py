@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pruning_ext.cli.common import check_device, check_output, config_from_args, warnings_as_lines
+from pruning_ext.cli.common import check_device, check_output, config_or_plan, warnings_as_lines
 from pruning_ext.cli.console import UsageError, say, show_progress
 from pruning_ext.cli.models import check_model, companion_files, load_model, load_tokenizer
 from pruning_ext.cli.texts import read_texts
@@ -111,21 +111,10 @@ def _todo(args: argparse.Namespace) -> MIConfig | Plan:
         given = getattr(args, option)
         if given is not None and given < least:
             raise UsageError(f"--{option.replace('_', '-')} must be at least {least}, got {given}")
-    if args.plan is None:
-        config = config_from_args(args, MIConfig, FIELDS, alternatives=("ratio", "width", "threshold"))
-        if config.needs_calibration and args.calibration is None:
-            raise UsageError(
-                "give --calibration FILE or DIR: MI pruning looks at what the neurons do on texts"
-            )
-        return config
-    options = (*FIELDS, "targets", "ignore", "seed", "config")
-    given = [name for name in options if getattr(args, name) is not None]
-    if given:
-        raise UsageError(f"--plan says all that --{given[0].replace('_', '-')} would: give one or the other")
-    found = Plan.load(args.plan)
-    if not isinstance(found.config, MIConfig):
-        raise UsageError(f"{args.plan} is a plan of method {found.config.method!r}, not of 'mi'")
-    return found
+    todo = config_or_plan(args, MIConfig, FIELDS, alternatives=("ratio", "width", "threshold"))
+    if isinstance(todo, MIConfig) and todo.needs_calibration and args.calibration is None:
+        raise UsageError("give --calibration FILE or DIR: MI pruning looks at what the neurons do on texts")
+    return todo
 
 
 def _load(args: argparse.Namespace) -> Any:

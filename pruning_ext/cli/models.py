@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,25 @@ def _ask_hub(name: str) -> None:
         ) from error
 
 
+def load_config(path: str) -> Any:
+    """The configuration of a model.
+
+    Raises:
+        ValueError: it needs code that comes with the model.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(path, trust_remote_code=False)  # else it asks on the terminal
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise ValueError(
+            f"{path} needs code of its own, which this command does not run: load it in Python, and give the "
+            "model to pruning_ext.prune"
+        ) from error
+
+
 def load_model(
     path: str,
     *,
@@ -113,9 +133,7 @@ def load_model(
         ValueError: quantized weights, one whose shape is not that of the configuration, or a file that ends
             too early.
     """
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(path)
+    config = load_config(path)
     check_not_quantized(config, path)
     names = [model_class] if model_class else list(config.architectures or [])
     kind: Any = next((found for name in names if (found := find_model_class(name))), None)
@@ -127,8 +145,10 @@ def load_model(
     try:
         with quiet_transformers(bars=progress):
             model, told = load_and_tell(path, kind, getattr(config, WIDTHS_KEY, None), dtype=dtype)
-    except SafetensorError as error:
-        raise ValueError(f"{_damaged(path)} is not a complete safetensors file: {error}") from error
+    except (SafetensorError, OSError, RuntimeError, pickle.UnpicklingError) as error:
+        if (damaged := _damaged(path)) is None:
+            raise
+        raise ValueError(f"{damaged} is damaged or not complete: {' '.join(str(error).split())}") from error
     if missing := sorted(told["missing_keys"]):
         raise MissingWeightsError(path, kind.__name__, missing, option)
     if whole:
@@ -136,17 +156,24 @@ def load_model(
     return model
 
 
-def _damaged(path: str) -> str:
-    """The first safetensors file of a model that cannot be opened: the library's own error names none."""
-    return next((str(file) for file in sorted(Path(path).glob("*.safetensors")) if not _opens(file)), path)
+def _damaged(path: str) -> Path | None:
+    """The first of a model's files that cannot be opened: the libraries' own errors name none."""
+    files = [
+        file for name in ("*.safetensors", "pytorch_model*.bin") for file in sorted(Path(path).glob(name))
+    ]
+    return next((file for file in files if not _opens(file)), None)
 
 
 def _opens(file: Path) -> bool:
     try:
-        with safe_open(file, "pt"):
-            return True
-    except SafetensorError:
+        if file.suffix == ".bin":
+            torch.load(file, mmap=True, weights_only=True)
+        else:
+            with safe_open(file, "pt"):
+                pass
+    except (SafetensorError, OSError, RuntimeError, pickle.UnpicklingError):
         return False
+    return True
 
 
 def load_tokenizer(path: str) -> Any:

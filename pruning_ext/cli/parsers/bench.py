@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from pruning_ext.cli.console import UsageError
@@ -72,9 +73,26 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError(f"--threads must be at least 1, is {min(args.threads)}")
     if not args.threshold > 0:
         raise UsageError(f"--threshold must be positive, is {args.threshold:g}")
-    if args.scaling and (args.full or args.compare or args.families):
-        raise UsageError("--scaling has curves of its own: leave out families, --full and --compare")
+    alone = [args.full, args.compare, args.families, args.threads, args.device != "all"]
+    if args.scaling and any(alone):
+        raise UsageError(
+            "--scaling has curves of its own: leave out families, --full, --threads, --device and --compare"
+        )
+    if args.compare is None and args.any_machine:
+        raise UsageError("--any-machine is for --compare FILE")
+    if args.plot is not None and args.plot.exists() and not args.plot.is_dir():
+        raise UsageError(f"--plot {args.plot} is a file: name a directory")
     path: Path | None = args.json
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
         reason = "is a directory" if path.is_dir() else "is in a directory that does not exist"
         raise UsageError(f"--json {path} {reason}")
+    if path is not None and path.exists() and not _is_results(path):
+        raise UsageError(f"--json {path} exists and is no results file of this command: name another")
+
+
+def _is_results(path: Path) -> bool:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and "measurements" in found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pruning_ext.choices import CRITERIA
-from pruning_ext.cli.parsers.options import add_config_options, add_device_option
+from pruning_ext.cli.parsers.options import add_config_options, add_device_option, add_plan_option
 
 NAME = "ken"
 HELP = "keep k entries in each row of a fine-tuned model, the others become pretrained again"
@@ -22,6 +22,9 @@ examples:
   the 64 entries of each row that moved furthest, and only in the attention:
     pruning-ext ken ./finetuned ./pretrained --k 64 --criterion delta \\
         --targets attention -o ./delta
+  look at the plan first, then follow it:
+    pruning-ext plan ken ./finetuned ./pretrained --density 0.5 -o plan.json
+    pruning-ext ken ./finetuned ./pretrained --plan plan.json -o ./delta
   settings from a file:
     pruning-ext ken ./finetuned ./pretrained --config ken.yaml -o ./delta
 """
@@ -47,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="with ken, keep every entry equal to a kept one too, as the published code does",
     )
+    add_plan_option(parser, "these models")
     loading = parser.add_argument_group("loading")
     loading.add_argument("--model-class", metavar="NAME", help="transformers class of FINETUNED")
     loading.add_argument("--pretrained-class", metavar="NAME", help="transformers class of PRETRAINED")

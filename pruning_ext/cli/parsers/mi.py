@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pruning_ext.choices import ALLOCATIONS, COMPENSATIONS, ESTIMATORS, METRICS, SELECTIONS, STRATEGIES
-from pruning_ext.cli.parsers.options import add_config_options, add_device_option
+from pruning_ext.cli.parsers.options import add_config_options, add_device_option, add_plan_option
 
 NAME = "mi"
 HELP = "remove FFN neurons that can be spared; the result is a smaller, ordinary model"
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     texts.add_argument("--batch-size", type=int, default=8, metavar="N", help="sequences at once (default 8)")
     loading = parser.add_argument_group("loading")
     loading.add_argument("--model-class", metavar="NAME", help="transformers class of MODEL")
-    parser.add_argument("--plan", type=Path, metavar="FILE", help="follow a plan made earlier for this model")
+    add_plan_option(parser, "this model")
     add_device_option(parser, "where the model runs and neurons are scored")
 
 

@@ -51,6 +51,16 @@ def add_config_options(parser: argparse.ArgumentParser, seed_help: str) -> argpa
     return group
 
 
+def add_plan_option(parser: argparse.ArgumentParser, models: str) -> None:
+    """`--plan`."""
+    parser.add_argument(
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help=f"follow a plan made earlier for {models}, in place of options",
+    )
+
+
 def add_device_option(parser: argparse.ArgumentParser, help: str) -> None:
     """`--device`."""
     group = parser.add_argument_group("device")
