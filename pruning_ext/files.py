@@ -126,7 +126,10 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
         except FileExistsError as error:
             kept = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}")
             os.rename(temporary, kept)
-            raise FileExistsError(f"{error}. It was not so at the start; the result is in {kept}") from error
+            said = str(error).partition(": name another")[0]
+            raise FileExistsError(
+                f"{said}; it was not so at the start, and the result is in {kept}"
+            ) from error
 
 
 @contextlib.contextmanager
@@ -192,6 +195,14 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
             f"{path} holds {foreign[0]}, which is no file of a model and which overwriting would delete: "
             "name another"
         )
+
+
+def check_writable(path: Path) -> None:
+    """Raise ``OSError`` unless a directory can be written at ``path``, with a name of this length."""
+    probe = _sibling(path, "tmp")
+    above = next(above for above in path.parents if above.exists())
+    (above / probe.name).mkdir()
+    (above / probe.name).rmdir()
 
 
 def _take_place(new: Path, path: Path, overwrite: bool) -> None:

@@ -102,7 +102,9 @@ def test_what_came_meanwhile_is_not_deleted_and_the_work_is_kept(tmp_path, overw
                 out.mkdir()
                 (out / "thesis.txt").write_text("mine")
 
-    with pytest.raises(FileExistsError, match=rf"{said}.*not so at the start; the result is in ") as caught:
+    with pytest.raises(
+        FileExistsError, match=rf"{said}.*; it was not so at the start, and the result is in "
+    ) as caught:
         work()
     kept = Path(str(caught.value).rpartition(" ")[2])
     assert (kept / "config.json").read_text() == "hours of work"
