@@ -103,9 +103,7 @@ def read_baseline(path: Path, *, any_machine: bool = False) -> list[dict[str, An
     measurements = found.get("measurements")
     environment = found.get("environment")
     complete = isinstance(measurements, list) and isinstance(environment, dict)
-    if not complete or not all(
-        {"case", "provider", "threads", "ms_per_row"} <= set(m) for m in measurements or ()
-    ):
+    if not complete or not all(_has_time(m) for m in measurements or ()):
         raise ValueError(f"{path} is not a results file of this command with a time for each measurement")
     assert isinstance(environment, dict)
     assert isinstance(measurements, list)
@@ -120,6 +118,13 @@ def read_baseline(path: Path, *, any_machine: bool = False) -> list[dict[str, An
             "pass --any-machine to compare all the same"
         )
     return measurements
+
+
+def _has_time(measurement: Any) -> bool:
+    if not isinstance(measurement, dict) or not {"case", "provider", "threads"} <= measurement.keys():
+        return False
+    time = measurement.get("ms_per_row")
+    return isinstance(time, (int, float)) and time > 0
 
 
 def regressions(

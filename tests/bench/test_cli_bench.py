@@ -38,6 +38,11 @@ def test_help_teaches(capsys):
         (["--threads", "0"], "--threads must be at least 1, is 0"),
         (["--threshold", "0"], "--threshold must be positive, is 0"),
         (["--scaling", "kde"], "--scaling has curves of its own"),
+        (["--scaling", "--threads", "1"], "--scaling has curves of its own"),
+        (["--scaling", "--device", "cpu"], "--scaling has curves of its own"),
+        (["--any-machine"], "--any-machine is for --compare FILE"),
+        (["--json", "pyproject.toml"], "--json pyproject.toml exists and is no results file of this command"),
+        (["--plot", "pyproject.toml"], "--plot pyproject.toml is a file: name a directory"),
         (["--json", "no/such/folder/file.json"], "is in a directory that does not exist"),
         (["--json", "."], "is a directory"),
     ],
@@ -107,6 +112,19 @@ def test_compare_refuses_another_machine(measured, tmp_path, capsys):
     assert "was measured on another machine (processor abacus" in said.err
     assert said.err.count("\n") == 1
     run("mi", "--smoke", "--quiet", "--compare", path, "--any-machine", "--threshold", "1e6")
+
+
+@pytest.mark.parametrize("time", [None, "fast", 0])
+def test_compare_refuses_a_file_without_times_before_the_work(measured, tmp_path, capsys, time):
+    damaged = json.loads(measured.read_text())
+    damaged["measurements"][0]["ms_per_row"] = time
+    path = tmp_path / "damaged.json"
+    for document in (damaged, damaged | {"measurements": [3]}):
+        path.write_text(json.dumps(document))
+        run("mi", "--smoke", "--compare", path, expect=1)
+        said = capsys.readouterr()
+        assert said.out == "", "refused before the work"
+        assert "is not a results file of this command with a time for each measurement" in said.err
 
 
 def test_compare_with_a_file_that_is_not_there(capsys):
