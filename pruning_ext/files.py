@@ -105,7 +105,7 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
             neither a model nor a delta does. If that came about while the block ran, the new directory is
             kept, and the sentence says where.
         OSError: naming ``path`` or the file in it, whichever library met it, a full disk say. What was there
-            stays.
+            stays, and where only the last step failed, for want of moving directories, the new one too.
     """
     path = Path(path).resolve()
     check_replaceable(path, overwrite)
@@ -123,13 +123,15 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
                 _flush(file)
         try:
             _take_place(temporary, path, overwrite)
-        except FileExistsError as error:
+        except OSError as error:
             kept = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}")
             os.rename(temporary, kept)
-            said = str(error).partition(": name another")[0]
-            raise FileExistsError(
-                f"{said}; it was not so at the start, and the result is in {kept}"
-            ) from error
+            if isinstance(error, FileExistsError) and error.errno is None:
+                said = str(error).partition(": name another")[0]
+                raise FileExistsError(
+                    f"{said}; it was not so at the start, and the result is in {kept}"
+                ) from error
+            raise OSError(f"{path} cannot be replaced ({error.strerror}); the result is in {kept}") from error
 
 
 @contextlib.contextmanager

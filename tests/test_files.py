@@ -1,5 +1,6 @@
 """Directories and files appear whole or not at all, and nothing is replaced that is not ours to delete."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -136,6 +137,26 @@ def test_a_directory_made_meanwhile_and_empty_is_filled(tmp_path):
         (tmp_path / "out").mkdir()
     assert names(tmp_path) == ["out"]
     assert names(tmp_path / "out") == ["config.json"]
+
+
+def test_where_directories_cannot_be_moved_both_are_kept(tmp_path, monkeypatch):
+    """As those of a container image's lower layers."""
+    write(tmp_path / "out", "config.json")
+    rename = os.rename
+
+    def refuse(source, target):
+        if str(target).endswith(".old"):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source), None, str(target))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(
+        OSError, match=r"cannot be replaced \(Invalid cross-device link\); the result is in"
+    ) as caught:
+        write(tmp_path / "out", "delta_config.json", overwrite=True)
+    kept = Path(str(caught.value).rpartition(" ")[2])
+    assert (names(tmp_path / "out"), names(kept)) == (["config.json"], ["delta_config.json"])
+    assert names(tmp_path) == sorted(["out", kept.name])
 
 
 def test_a_mount_point_is_refused_at_once(tmp_path, monkeypatch):
