@@ -202,10 +202,10 @@ def _tokenized(model: nn.Module, texts: Sequence[str], calibration: Calibration)
 
 
 def _padded(sequences: Sequence[Sequence[int]]) -> Batch:
-    ids = torch.zeros(len(sequences), max(map(len, sequences)), dtype=torch.int64)
+    ids = torch.zeros(len(sequences), max(map(len, sequences)), dtype=torch.int64, device="cpu")
     mask = torch.zeros_like(ids)
     for row, sequence in enumerate(sequences):
-        ids[row, : len(sequence)] = torch.tensor(sequence)
+        ids[row, : len(sequence)] = torch.tensor(sequence, device="cpu")
         mask[row, : len(sequence)] = 1
     return Batch({"input_ids": ids, "attention_mask": mask}, mask.bool())
 

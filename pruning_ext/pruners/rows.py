@@ -26,7 +26,7 @@ def row_chunks(rows: int, n: int, device: torch.device) -> Iterator[slice]:
 def tensor_generator(seed: int, name: str) -> torch.Generator:
     """A CPU generator for one tensor, so that its random choice depends on ``seed`` and its name alone."""
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
 def select_entries(
@@ -59,7 +59,9 @@ def select_entries(
     if k >= n:
         return torch.ones_like(weight, dtype=torch.bool)
     if criterion == "random":
-        scores = torch.empty(weight.shape, dtype=torch.int32).random_(generator=generator)
+        # Drawn where the generator is, whatever the default device, so that every device gets the same.
+        place = "cpu" if generator is None else generator.device
+        scores = torch.empty(weight.shape, dtype=torch.int32, device=place).random_(generator=generator)
         return largest(scores.to(weight.device), k)
     wide = torch.promote_types(weight.dtype, torch.float32)
     scored = weight if on == "weight" and criterion != "delta" else weight.to(wide) - pretrained.to(wide)

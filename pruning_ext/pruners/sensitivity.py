@@ -122,7 +122,7 @@ def split(batches: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
         while start < items and left > 0:
             part = batch if whole else _cut(batch, start, start + step)
             if not whole:
-                counts = torch.ones(_items(part)) if part.mask is None else part.mask.sum(1)
+                counts = torch.ones(_items(part), device="cpu") if part.mask is None else part.mask.sum(1)
                 part = _cut(part, 0, int((counts.cumsum(0) < left).sum()) + 1)
             left -= count_tokens([part])
             start += items if whole else _items(part)

@@ -1,4 +1,4 @@
-"""The MI pruner on compiled models and in inference mode: the same plan, or a sentence."""
+"""The pruners on compiled models, in inference mode, with another default device: the same, or a sentence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from pruning_ext import plan, prune
-from pruning_ext.pruners import Plan, export, load_pruned
+from pruning_ext import KENConfig, plan, prune
+from pruning_ext.choices import CRITERIA
+from pruning_ext.pruners import Calibration, Plan, export, load_pruned
 from pruning_ext.pruners.ffn import find_blocks
 from tests.pruners.families import ALL, inputs, tiny
+from tests.pruners.test_calibration import texts, tokenizer
 from tests.pruners.test_mi import batches, config, logits
+from tests.tiny_models import assert_same_bits, make_pair, snapshot
 
 FISHER: dict[str, Any] = {"selection": "importance", "metric": "fisher"}
 
@@ -57,6 +60,41 @@ def test_a_model_made_in_inference_mode_is_pruned_without_gradients(kind: str) -
     sentence = rf"tensor {first} was made under torch\.inference_mode\(\).* give metric 'norm'"
     with pytest.raises(ValueError, match=sentence):
         plan(model, config(**FISHER), calibration=batches(kind))
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[None]:
+    """As users of a GPU set it, only that tensors made there by oversight cannot even be copied back."""
+    torch.set_default_device("meta")
+    yield
+    torch.set_default_device(None)
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_ken_does_not_depend_on_the_default_device(criterion: str, request: pytest.FixtureRequest) -> None:
+    model, base = make_pair("bert")
+    settings = KENConfig(density=0.3, criterion=criterion)
+    expected = prune(model, settings, pretrained=base)
+    request.getfixturevalue("elsewhere")
+    found = prune(model, settings, pretrained=base)
+    assert found.plan == expected.plan
+    assert_same_bits(snapshot(found.model), snapshot(expected.model))
+
+
+@pytest.mark.parametrize("fields", [FISHER, {"selection": "random_pairs", "estimator": "renyi"}, {}])
+@pytest.mark.parametrize("kind", ["llama", "vit"])
+def test_mi_does_not_depend_on_the_default_device(
+    kind: str, fields: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    given: Any = batches(kind)
+    if kind == "llama":
+        given = Calibration(texts(), tokenizer, batch_size=2)
+    model, settings = tiny(kind), config(**fields)
+    expected = prune(model, settings, calibration=given)
+    request.getfixturevalue("elsewhere")
+    found = prune(model, settings, calibration=given)
+    assert_same_plan(found.plan, expected.plan)
+    assert_same_bits(snapshot(found.model), snapshot(expected.model))
 
 
 @pytest.mark.usefixtures("compiled_anew")
