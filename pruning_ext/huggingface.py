@@ -1,4 +1,4 @@
-"""What the package needs to know of Hugging Face models: their class, configuration, and how to build one."""
+"""What the package needs to know of Hugging Face models: their class, configuration, and files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
-from torch import Tensor, nn
+from torch import nn
 from transformers.utils import logging
 
 from pruning_ext.files import refusals_named
@@ -81,38 +80,6 @@ def find_model_class(name: str) -> type[nn.Module] | None:
     if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
         return found
     return None
-
-
-def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.Module) -> nn.Module:
-    """A model of the described class and configuration that takes over the tensors of ``state``.
-
-    It is made by ``from_pretrained``, which knows about tied weights, buffers and dtypes; a tensor that is
-    missing or left over is an error, because nothing may be initialised at random here.
-    """
-    name = description["architecture"]
-    kind: Any = type(base) if type(base).__name__ == name else find_model_class(name)
-    if kind is None or not hasattr(kind, "from_pretrained"):
-        raise ValueError(
-            f"the delta is of a {name} with other tensors than base ({type(base).__name__}), and "
-            f"transformers {transformers.__version__} cannot build one"
-        )
-    config = kind.config_class.from_dict(description["model_config"])
-    dtype = getattr(torch, description["dtype"])
-    with quiet_transformers():
-        model, info = kind.from_pretrained(
-            None, config=config, state_dict=state, dtype=dtype, output_loading_info=True
-        )
-    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if names := sorted(map(str, info[problem])):
-            raise ValueError(f"{name} cannot be built: {problem.replace('_', ' ')} {', '.join(names[:3])}")
-    for tensor_name, tensor in model.state_dict().items():
-        if tensor.dtype != state[tensor_name].dtype:  # a model of several dtypes, which the loader made one
-            owner, _, leaf = tensor_name.rpartition(".")
-            getattr(model.get_submodule(owner), leaf).data = state[tensor_name]
-    if description["model_config"].get("_name_or_path"):
-        model.config._name_or_path = description["model_config"]["_name_or_path"]
-    devices = {parameter.device for parameter in base.parameters()}
-    return model.to(devices.pop()) if len(devices) == 1 else model
 
 
 def set_generation_config(model: Any, description: dict[str, Any]) -> None:

@@ -15,12 +15,13 @@ from huggingface_hub import split_torch_state_dict_into_shards
 from torch import Tensor, nn
 
 from pruning_ext.delta.base import checked_sources
+from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
 from pruning_ext.delta.loading import is_same_kind
 from pruning_ext.delta.stored_form import parts, stored_form, stored_names, stored_outline
 from pruning_ext.encoding import WHOLE, decode
 from pruning_ext.files import atomic_directory, write_json
-from pruning_ext.huggingface import build_model, save_configuration, set_generation_config, twin, unwrapped
+from pruning_ext.huggingface import save_configuration, set_generation_config, twin, unwrapped
 from pruning_ext.progress import progress
 from pruning_ext.tensor_file import TensorFile
 

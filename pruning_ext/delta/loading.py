@@ -9,9 +9,10 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pruning_ext.delta.base import State, checked_sources
+from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
 from pruning_ext.encoding import decode
-from pruning_ext.huggingface import build_model, same_config, set_generation_config, unwrapped
+from pruning_ext.huggingface import same_config, set_generation_config, unwrapped
 from pruning_ext.progress import progress
 
 
@@ -25,7 +26,8 @@ def load_delta(
 
     Args:
         base: the model the delta was made from (or one with the same tensors); it may lack a head that the
-            result has, the result's class and configuration are stored in the delta.
+            result has if that is of a class of transformers: which, and its configuration, are stored in the
+            delta. The result is in its mode (``train`` or ``eval``).
         directory: a directory written by :func:`save_delta`.
         inplace: build the result in the memory of ``base``, which must not be used afterwards. Without it
             ``base`` stays as it is and the result is a second model.

@@ -61,6 +61,10 @@ def save_delta(
     nothing (it equals the base), a bitmask and values, uint16 columns and values, or the whole tensor; tied
     tensors are written once.
 
+    A model with other tensors than ``base``, a new head say, is rebuilt by transformers. If that has no such
+    class, a model of the class and shapes with the values of ``base``, which you build, takes the part of
+    ``base`` in :func:`load_delta`.
+
     Args:
         model: the pruned model; of a compiled one, as of ``base``, the module that was compiled is meant.
         base: the model it builds on, of the same class or its backbone, in the same dtype.

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import transformers
-from torch import nn
+from torch import Tensor, nn
 
 from pruning_ext.companions import MODEL_NAMES, copy_companions, named_companions
 from pruning_ext.files import atomic_directory, write_json
@@ -124,9 +125,18 @@ def load_pruned(
 
 
 def load_and_tell(
-    directory: str | Path, model_class: Any, widths: dict[str, int] | None, **kwargs: Any
+    directory: str | Path | None,
+    model_class: Any,
+    widths: dict[str, int] | None,
+    *,
+    origin: str | None = None,
+    **kwargs: Any,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """A model of ``model_class`` whose blocks have ``widths``, and what ``from_pretrained`` tells of loading.
+
+    Args:
+        directory: where its files are; ``None`` if ``kwargs`` have a ``state_dict``.
+        origin: what to call that in messages; by default ``directory``.
 
     Raises:
         ValueError: ``widths`` of blocks that the model does not have, or a tensor of another shape than the
@@ -140,15 +150,30 @@ def load_and_tell(
     model, found = built.from_pretrained(
         directory, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
     )
-    if mismatched := {name: shapes for name, *shapes in found["mismatched_keys"]}:
-        name = next((name for name in model.state_dict() if name in mismatched), min(mismatched))
-        theirs, ours = (list(shape) for shape in mismatched[name])
+    # transformers 4 tells their names, 5 a tuple of the name and two shapes
+    mismatched = {entry if isinstance(entry, str) else entry[0] for entry in found["mismatched_keys"]}
+    if mismatched:
+        name, ours = next((n, list(t.shape)) for n, t in model.state_dict().items() if n in mismatched)
+        theirs = _stored_shape(directory, kwargs.get("state_dict"), name, f"{model.base_model_prefix}.")
         raise ValueError(
-            f"{directory}: tensor {name} has shape {theirs} in its files, and {ours} in a "
-            f"{model_class.__name__} as config.json has it"
+            f"{origin or directory}: tensor {name} has {theirs} in its files, and {ours} in a "
+            f"{model_class.__name__} as {'config.json' if directory else 'its configuration'} has it"
         )
     model.__class__ = model_class
     return model, found
+
+
+def _stored_shape(
+    directory: str | Path | None, state: dict[str, Tensor] | None, name: str, prefix: str
+) -> str:
+    """``shape [2, 3]`` of a tensor that is in ``state`` or, with the prefix or without, in the files."""
+    if state is not None:
+        return f"shape {list(state[name].shape)}"
+    for file in sorted(Path(str(directory)).glob("*.safetensors")):
+        with safetensors.safe_open(file, "pt") as opened:
+            for spelling in {name, prefix + name, name.removeprefix(prefix)}.intersection(opened.keys()):
+                return f"shape {opened.get_slice(spelling).get_shape()}"
+    return "another shape"  # of a model on the hub, or pickled
 
 
 def _narrow_init(model_class: type[nn.Module], widths: dict[str, int]) -> Any:
