@@ -19,6 +19,16 @@ def test_texts_come_from_files_of_each_kind(tmp_path: Path) -> None:
     assert read_texts(tmp_path / "a.txt") == ["one\nstill one", "two"]
 
 
+def test_lines_of_jsonl_end_where_json_has_no_character_of_its_own(tmp_path: Path) -> None:
+    """U+2028, U+2029 and U+0085 end a line for Unicode, and stand in JSON's strings as they are."""
+    file = tmp_path / "a.jsonl"
+    file.write_bytes('{"text": "a\u2028b\u2029c\u0085d"}\r\n"next"\n'.encode())
+    assert read_texts(file) == ["a\u2028b\u2029c\u0085d", "next"]
+    file.write_bytes('"a\u2028b"\n{'.encode())
+    with pytest.raises(ValueError, match="line 2: not JSON"):
+        read_texts(file)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [

@@ -40,9 +40,9 @@ def _texts_of(file: Path) -> list[str]:
         raise ValueError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     if file.suffix != ".jsonl":
         return [part.strip() for part in re.split(r"\n\s*\n", content) if part.strip()]
-    return [
-        _text_of(file, number, line) for number, line in enumerate(content.splitlines(), 1) if line.strip()
-    ]
+    # Not splitlines: it also cuts at U+2028, U+2029 and U+0085, which JSON has in its strings as they are.
+    lines = enumerate(content.split("\n"), 1)
+    return [_text_of(file, number, line) for number, line in lines if line.strip()]
 
 
 def _text_of(file: Path, number: int, line: str) -> str:
