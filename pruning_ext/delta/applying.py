@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import transformers
 from huggingface_hub import split_torch_state_dict_into_shards
 from torch import Tensor, nn
 
+from pruning_ext.companions import MODEL_NAMES, copy_companions, named_companions
 from pruning_ext.delta.base import checked_sources
 from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
@@ -35,7 +35,7 @@ def apply_delta(
     output: str | Path,
     *,
     overwrite: bool = False,
-    files: Iterable[Path] = (),
+    files: Iterable[str | Path] = (),
     max_shard_size: int | str | None = None,
     show_progress: bool = False,
 ) -> Path:
@@ -50,7 +50,7 @@ def apply_delta(
         delta: a directory written by :func:`save_delta` or :func:`prune_to_delta`.
         output: created in one step, for ``from_pretrained``; nothing is left of it if writing fails.
         overwrite: replace ``output`` if it exists and is not empty.
-        files: further files to copy into it, such as a tokenizer.
+        files: further files to copy into it, such as a tokenizer's.
         max_shard_size: bytes, or a text such as ``5GB``, beyond which another file of weights is begun; by
             default what ``save_pretrained`` takes.
         show_progress: draw a progress bar on stderr.
@@ -61,7 +61,7 @@ def apply_delta(
     Raises:
         TypeError: ``base`` is no transformers model. FileExistsError: ``output`` exists, is not empty, and
             ``overwrite`` is false. FileNotFoundError, ValueError: as :func:`load_delta`; a
-            ``max_shard_size`` that is none.
+            ``max_shard_size`` that is none; ``files`` that are not there, or would take the place of others.
         OSError: ``output`` cannot be written, on a full disk say; what was there stays.
     """
     base = unwrapped(base)
@@ -70,6 +70,7 @@ def apply_delta(
             f"base is a {type(base).__name__}, expected a transformers model: load_delta restores any other"
         )
     limit = _shard_limit(max_shard_size)
+    companions = named_companions(files, MODEL_NAMES)
     with atomic_directory(output, overwrite=overwrite) as temporary, DeltaFile(delta) as opened:
         state, sources = checked_sources(opened, base, show_progress)
         if is_same_kind(opened, base, state):
@@ -84,8 +85,7 @@ def apply_delta(
         set_generation_config(model, opened.document)
         save_configuration(model, temporary)
         _write_weights(temporary, model, opened, sources, limit, show_progress)
-        for file in files:
-            shutil.copyfile(file, temporary / file.name)
+        copy_companions(companions, temporary)
     return Path(output)
 
 

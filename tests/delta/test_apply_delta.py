@@ -286,3 +286,18 @@ def test_a_base_on_disk_needs_the_memory_of_a_tensor(tmp_path, kind):
     restored = getattr(transformers, kind).from_pretrained(tmp_path / "out")
     assert_same_bits(snapshot(restored), snapshot(tuned))
     assert peak < 0.3 * size
+
+
+def test_further_files_never_take_the_place_of_the_models(tmp_path):
+    model, base = make_pair("llama")
+    save_delta(model, base, tmp_path / "delta")
+    for name in ("config.json", "model.safetensors", "merges.txt"):
+        (tmp_path / name).write_text("mine")
+    for name in ("config.json", "model.safetensors"):
+        with pytest.raises(ValueError, match=rf"files: .* would take the place of the {name} that"):
+            apply_delta(base, tmp_path / "delta", tmp_path / "out", files=[tmp_path / name])
+    with pytest.raises(FileNotFoundError, match=r"files: there is no file absent\.json"):
+        apply_delta(base, tmp_path / "delta", tmp_path / "out", files=["absent.json"])
+    assert not (tmp_path / "out").exists()
+    apply_delta(base, tmp_path / "delta", tmp_path / "out", files=[str(tmp_path / "merges.txt")])
+    assert (tmp_path / "out" / "merges.txt").read_text() == "mine"
