@@ -1,13 +1,15 @@
 """What every pruning configuration shares: frozen fields, a dictionary form, and YAML.
 
 A method derives one frozen dataclass from :class:`PruneConfig`, sets ``method``, and checks its own fields in
-``__post_init__`` (calling ``super().__post_init__()`` first). Nothing here knows any method by name.
+``__post_init__`` (calling ``super().__post_init__()`` first). Numbers may be NumPy's; what a configuration holds
+is always Python's own, so that it can be written down. Nothing here knows any method by name.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -47,12 +49,17 @@ class PruneConfig:
             value = getattr(self, field.name)
             if isinstance(value, list):  # from JSON or YAML; a frozen value holds nothing that can change
                 object.__setattr__(self, field.name, tuple(value))
-        if self.targets is not None:
-            object.__setattr__(self, "targets", _names("targets", self.targets))
-            if not self.targets:
-                raise ValueError("targets is empty: nothing would be pruned; leave it out to prune all")
-        object.__setattr__(self, "ignore", _names("ignore", self.ignore))
-        check_int("seed", self.seed, minimum=0)
+        self._settle("targets", check_names)
+        if self.targets is not None and not self.targets:
+            raise ValueError("targets is empty: nothing would be pruned; leave it out to prune all")
+        self._settle("ignore", check_names)
+        self._settle("seed", check_int, minimum=0)
+
+    def _settle(self, name: str, check: Callable[..., Any], *args: Any, **options: Any) -> None:
+        """Make the field what ``check`` returns for it; ``None`` stays where it is the default."""
+        value = getattr(self, name)
+        if value is not None or type(self).__dataclass_fields__[name].default is not None:
+            object.__setattr__(self, name, check(name, value, *args, **options))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary: ``method`` and every field (tuples as lists)."""
@@ -67,12 +74,13 @@ class PruneConfig:
 
         Raises:
             ValueError: an unknown key (near names are listed), or a ``method`` that is not this class's.
+            TypeError: not a mapping, or a value of the wrong kind.
         """
         if not isinstance(values, dict):
             raise TypeError(f"a configuration is a mapping of names to values, not {type(values).__name__}")
         values = dict(values)
         method = values.pop("method", cls.method)
-        kind = _TYPES.get(method)
+        kind = _TYPES.get(method) if isinstance(method, str) else None
         if kind is None or not issubclass(kind, cls):
             known = [name for name, known in _TYPES.items() if issubclass(known, cls)]
             raise ValueError(f"method is {method!r}, expected {' or '.join(map(repr, known))}")
@@ -97,10 +105,24 @@ class PruneConfig:
         return yaml.safe_dump(self.to_dict(), sort_keys=False)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose truth values are true and false alone, as in version 1.2: in 1.1 the key ``on`` is one."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, re.compile("(?:true|True|TRUE|false|False|FALSE)$") if tag.endswith(":bool") else pattern)
+        for tag, pattern in resolvers
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def read_mapping(path: str | Path) -> dict[str, Any]:
     """The YAML (or JSON) mapping in ``path``; ``ValueError`` naming the file if it is not one."""
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        # a SafeLoader, so nothing but plain data comes of it
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if values is None:
@@ -110,32 +132,61 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     return values
 
 
-def _names(field: str, value: Any) -> tuple[str, ...]:
+def check_names(field: str, value: Any) -> tuple[str, ...]:
+    """One name or pattern, or several."""
+    if not isinstance(value, Iterable) or isinstance(value, Mapping):
+        raise TypeError(
+            f"{field} must be names of modules or parameters or 're:' patterns, not {type(value).__name__}"
+        )
     names = (value,) if isinstance(value, str) else tuple(value)
     for name in names:
         if not isinstance(name, str) or not name or name == "re:":
             raise TypeError(f"{field} holds {name!r}, expected module or parameter names or 're:' patterns")
-    return names
+    return tuple(map(str, names))
 
 
-def check_int(name: str, value: Any, *, minimum: int) -> None:
-    """Raise unless ``value`` is a whole number of at least ``minimum``."""
-    if isinstance(value, bool) or not isinstance(value, int):
+def check_int(name: str, value: Any, *, minimum: int) -> int:
+    """A whole number of at least ``minimum``."""
+    number = whole_number(value)
+    if number is None:
         raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {number}")
+    return number
 
 
-def check_share(name: str, value: Any, *, ends: bool = True) -> None:
-    """Raise unless ``value`` is a number from 0 to 1, or without ``ends`` one between them."""
+def check_number(name: str, value: Any, *, above: float | None = None) -> float:
+    """A finite number, above ``above`` if that is given."""
+    number = real_number(value)
+    if number is None:
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not np.isfinite(number) or (above is not None and number <= above):
+        raise ValueError(
+            f"{name} must be a finite number{'' if above is None else f' above {above:g}'}, got {number}"
+        )
+    return number
+
+
+def check_share(name: str, value: Any, *, ends: bool = True) -> float:
+    """A number from 0 to 1, or without ``ends`` one between them."""
     span = "from 0 to 1" if ends else "between 0 and 1, both excluded"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    number = real_number(value)
+    if number is None:
         raise TypeError(f"{name} must be a number {span}, got {value!r}")
-    if not (0 <= value <= 1 if ends else 0 < value < 1):
-        raise ValueError(f"{name} must lie {span}, got {value}")
+    if not (0 <= number <= 1 if ends else 0 < number < 1):
+        raise ValueError(f"{name} must lie {span}, got {number}")
+    return number
 
 
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise unless ``value`` is one of ``choices``."""
-    if value not in choices:
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """One of ``choices``."""
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    return choices[choices.index(value)]
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be true or false, got {value!r}")
+    return bool(value)

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from pruning_ext.pruners import (
+    KENConfig,
     LayerPlan,
     Method,
     ModelSummary,
@@ -68,6 +69,16 @@ def test_config_goes_through_a_dictionary_and_yaml(tmp_path):
     file = tmp_path / "config.yaml"
     file.write_text(config.to_yaml())
     assert PruneConfig.from_yaml(file) == config
+
+
+def test_bare_words_of_yaml_are_words(tmp_path):
+    """YAML 1.1 takes ``on`` for true, and a field of KENConfig is called so."""
+    file = tmp_path / "ken.yaml"
+    file.write_text("density: 0.25\non: delta\nkeep_ties: false\ntargets: [on, yes, No, trueish]\n")
+    expected = KENConfig(density=0.25, on="delta", targets=("on", "yes", "No", "trueish"))
+    assert KENConfig.from_yaml(file) == expected
+    file.write_text(expected.to_yaml())
+    assert KENConfig.from_yaml(file) == expected
 
 
 def test_an_unknown_key_is_an_error_with_near_names(tmp_path):
