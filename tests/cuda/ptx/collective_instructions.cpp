@@ -30,6 +30,9 @@ bool Instruction::is_together() {
   } else if (starts("vote.sync.ballot.")) {
     i_.d[0] = names_.source(a_[0], 4), i_.a = names_.source(a_[1], 0), i_.source_negated = a_[1].negated;
     with_lanes(Together::ballot, &a_[2]);
+  } else if (starts("redux.sync.min.u32")) {
+    i_.d[0] = names_.source(a_[0], 4), i_.a = names_.source(a_[1], 4);
+    with_lanes(Together::reduce_min, &a_[2]);
   } else if (starts("match.any.sync.b32")) {
     i_.d[0] = names_.source(a_[0], 4), i_.a = names_.source(a_[1], 4);
     with_lanes(Together::match_any, &a_[2]);

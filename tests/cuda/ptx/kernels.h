@@ -11,4 +11,7 @@ void register_function(const void* host, const char* name);
 // By the address that the host's code launches.
 Kernel& kernel_of(const void* host);
 
+// By warps, of all kernels so far.
+u64 instructions_executed();
+
 }  // namespace ptx

@@ -28,6 +28,7 @@ enum class Together : u8 {
   shuffle_down,
   shuffle_index,
   ballot,
+  reduce_min,
   match_any,
   warp_barrier,
   multiply_bits,

@@ -49,6 +49,12 @@ void vote(Machine& m, const std::vector<Part>& parts) {
   for (const Part& p : parts) LANES(p.mask, cells<u32>(*m.warp, p.inst->d[0])[l] = ballot)
 }
 
+void reduce_min(Machine& m, const std::vector<Part>& parts) {
+  u32 least = ~0u;
+  for (const Part& p : parts) LANES(p.mask, least = std::min(least, cells<u32>(*m.warp, p.inst->a)[l]))
+  for (const Part& p : parts) LANES(p.mask, cells<u32>(*m.warp, p.inst->d[0])[l] = least)
+}
+
 void match(Machine& m, const std::vector<Part>& parts, u32 all) {
   u32 value[32] = {};
   for (const Part& p : parts) LANES(p.mask, value[l] = cells<u32>(*m.warp, p.inst->a)[l])
@@ -110,6 +116,7 @@ void execute_together(Machine& m, const std::vector<Part>& parts, u32 all) {
     case Together::shuffle_down:
     case Together::shuffle_index: exchange(m, parts, all); break;
     case Together::ballot: vote(m, parts); break;
+    case Together::reduce_min: reduce_min(m, parts); break;
     case Together::match_any: match(m, parts, all); break;
     case Together::warp_barrier:
       if (m.races) join_clocks(m, all);
