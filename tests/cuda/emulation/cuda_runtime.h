@@ -2,8 +2,8 @@
 // each of its threads a coroutine that gives way at barriers and warp collectives. Covers what csrc/ uses and no more.
 //
 // What this proves: indexing, layouts of shared memory, barriers reached by all, results that do not depend on the
-// order in which threads run between barriers (EMULATION_ORDER: forward, backward, shuffled). What it cannot: speed,
-// the memory model within a warp, the compiler's code, the special-function units.
+// order in which threads run between barriers (EMULATION_ORDER: forward, backward, shuffled), how the work grows with
+// the input. What it cannot: speed, the memory model within a warp, the compiler's code, the special-function units.
 #pragma once
 
 #include <math.h>
@@ -36,6 +36,9 @@ extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 namespace emulation {
 
 constexpr int kWarp = 32;
+// Calls of bit counts and warp exchanges, by all threads: a measure of work that tests can hold against its size.
+inline std::uint64_t steps = 0;
+
 struct Slot {
   unsigned char bytes[16];
 };
@@ -51,6 +54,7 @@ Slot* warp_slots();  // [32], the calling thread's warp's
 // What each lane of the warp brought.
 template <typename T>
 void exchange(const T& mine, T (&all)[kWarp]) {
+  ++steps;
   static_assert(sizeof(T) <= sizeof(Slot));
   Slot* const slots = warp_slots();
   std::memcpy(slots[threadIdx.x % kWarp].bytes, &mine, sizeof(T));
@@ -89,6 +93,11 @@ inline unsigned __ballot_sync(unsigned, bool predicate) {
   unsigned votes = 0;
   for (int lane = 0; lane < emulation::kWarp; ++lane) votes |= static_cast<unsigned>(all[lane]) << lane;
   return votes;
+}
+inline unsigned __reduce_min_sync(unsigned, unsigned value) {
+  unsigned all[emulation::kWarp];
+  emulation::exchange(value, all);
+  return *std::min_element(all, all + emulation::kWarp);
 }
 template <typename T>
 unsigned __match_any_sync(unsigned, T value) {
@@ -160,9 +169,18 @@ inline std::uint32_t prmt(std::uint32_t low, std::uint32_t high, std::uint32_t s
 
 #include "hopper.h"
 
-inline int __popc(unsigned word) { return __builtin_popcount(word); }
-inline int __ffs(unsigned word) { return __builtin_ffs(static_cast<int>(word)); }
-inline int __clz(int word) { return word == 0 ? 32 : __builtin_clz(static_cast<unsigned>(word)); }
+inline int __popc(unsigned word) {
+  ++emulation::steps;
+  return __builtin_popcount(word);
+}
+inline int __ffs(unsigned word) {
+  ++emulation::steps;
+  return __builtin_ffs(static_cast<int>(word));
+}
+inline int __clz(int word) {
+  ++emulation::steps;
+  return word == 0 ? 32 : __builtin_clz(static_cast<unsigned>(word));
+}
 
 template <typename T>
 T atomicMin(T* at, T value) {

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -27,11 +26,11 @@ struct Thread {
   Jump jump;
   bool started;
   std::unique_ptr<char[]> stack{new char[kStack]};
-  State state;
   std::function<bool()> condition;
 };
 
 std::vector<Thread> threads;
+std::vector<State> states;  // of the threads; looked at far more often than the rest
 std::vector<Slot> slots;
 std::unique_ptr<unsigned char[]> shared_memory;
 std::size_t shared_bytes;
@@ -43,9 +42,8 @@ unsigned current;
 [[noreturn]] __attribute__((noinline)) void jump_to(Jump& jump) { __builtin_longjmp(jump, 1); }
 
 __attribute__((noinline)) void wait(State state) {
-  Thread& thread = threads[current];
-  thread.state = state;
-  if (__builtin_setjmp(thread.jump) == 0) jump_to(scheduler_jump);
+  states[current] = state;
+  if (__builtin_setjmp(threads[current].jump) == 0) jump_to(scheduler_jump);
 }
 
 __attribute__((noinline)) void resume(Thread& thread) {
@@ -69,19 +67,19 @@ void start(unsigned t) {
   thread.context.uc_link = nullptr;
   makecontext(&thread.context, trampoline, 0);
   thread.started = false;
-  thread.state = State::ready;
+  states[t] = State::ready;
 }
 
 // Frees [begin, end) if all that still run wait at this kind of barrier.
 bool release(std::size_t begin, std::size_t end, State barrier) {
   bool any = false;
   for (std::size_t t = begin; t < end; ++t) {
-    if (threads[t].state == State::done) continue;
-    if (threads[t].state != barrier) return false;
+    if (states[t] == State::done) continue;
+    if (states[t] != barrier) return false;
     any = true;
   }
   for (std::size_t t = begin; t < end && any; ++t) {
-    if (threads[t].state == barrier) threads[t].state = State::ready;
+    if (states[t] == barrier) states[t] = State::ready;
   }
   return any;
 }
@@ -89,8 +87,8 @@ bool release(std::size_t begin, std::size_t end, State barrier) {
 bool release_waiting(std::size_t count) {
   bool any = false;
   for (std::size_t t = 0; t < count; ++t) {
-    if (threads[t].state != State::until_condition || !threads[t].condition()) continue;
-    threads[t].state = State::ready;
+    if (states[t] != State::until_condition || !threads[t].condition()) continue;
+    states[t] = State::ready;
     any = true;
   }
   return any;
@@ -100,20 +98,21 @@ void run_block(std::size_t count) {
   static const char* const wanted = std::getenv("EMULATION_ORDER");
   static std::mt19937 random(1);
   const std::string order = wanted == nullptr ? "forward" : wanted;
-  std::vector<unsigned> turns(count);
-  std::iota(turns.begin(), turns.end(), 0u);
-  if (order == "backward") std::reverse(turns.begin(), turns.end());
+  std::vector<unsigned> turns;
   for (unsigned t = 0; t < count; ++t) start(t);
   for (std::size_t left = count; left > 0;) {
+    turns.clear();
+    for (unsigned t = 0; t < count; ++t) {
+      if (states[t] == State::ready) turns.push_back(t);
+    }
+    if (order == "backward") std::reverse(turns.begin(), turns.end());
     if (order == "shuffled") std::shuffle(turns.begin(), turns.end(), random);
-    bool progress = false;
+    bool progress = !turns.empty();
     for (const unsigned t : turns) {
-      if (threads[t].state != State::ready) continue;
-      progress = true;
       current = t;
       threadIdx = dim3(t, 0, 0);
       resume(threads[t]);
-      left -= threads[t].state == State::done;
+      left -= states[t] == State::done;
     }
     for (std::size_t w = 0; w < count; w += kWarp) progress |= release(w, w + kWarp, State::at_warp_barrier);
     progress |= release(0, count, State::at_block_barrier);
@@ -141,7 +140,7 @@ Slot* warp_slots() { return slots.data() + threadIdx.x / kWarp * kWarp; }
 void run(dim3 grid, dim3 block, std::size_t dynamic_shared, const std::function<void()>& body) {
   if (block.x % kWarp != 0 || block.y != 1 || block.z != 1) std::abort();
   gridDim = grid, blockDim = block;
-  if (threads.size() < block.x) threads.resize(block.x);
+  if (threads.size() < block.x) threads.resize(block.x), states.resize(block.x);
   slots = std::vector<Slot>(block.x);
   thread_body = &body;
   for (unsigned z = 0; z < grid.z; ++z) {
