@@ -4,7 +4,8 @@
 //   sort    radix sort of the row (block_sort.cuh)
 //   order   densities at the k grid points through the lattice (kde/lattice.cuh); those within its error of a
 //           half-integer are summed again by the definition, a warp for each; radix sort of the points by bucket
-//   match   by one warp, 32 points at a time (matching.cuh); other blocks of the multiprocessor sort meanwhile
+//   match   by one warp, 32 points at a time, or one after the other where distances round (matching.cuh); other
+//           blocks of the multiprocessor sort meanwhile
 //   write   the mask
 //
 // Shared memory, in bytes: 6 n for the sorted row, 2 k for the order of the points, and a scratch that the steps take
@@ -66,26 +67,26 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
   __syncthreads();
   sort_row(static_cast<unsigned>(n), layout, memory);
   order_points<P>({keys, static_cast<unsigned>(n)}, points, scale, constants, layout, memory, tile);
-  const Market<Key, Index> market{keys,
-                                  reinterpret_cast<const Index*>(memory + layout.index),
-                                  static_cast<int>(n),
-                                  points,
-                                  order,
-                                  reinterpret_cast<Index*>(memory + layout.place),
-                                  {reinterpret_cast<std::uint32_t*>(memory + layout.free),
-                                   reinterpret_cast<std::uint32_t*>(memory + layout.summary), static_cast<int>(n)}};
+  const Index* const index = reinterpret_cast<const Index*>(memory + layout.index);
+  const FreeEntries free{reinterpret_cast<std::uint32_t*>(memory + layout.free),
+                         reinterpret_cast<std::uint32_t*>(memory + layout.summary), static_cast<int>(n)};
+  using Earliest = EarliestFree<Index>;
+  const Earliest earliest{index, free, reinterpret_cast<typename Earliest::Node*>(memory + layout.minima)};
+  Index* const place = reinterpret_cast<Index*>(memory + layout.place);
+  const Market<Key, Index> market{keys, index, static_cast<int>(n), points, order, place, free, earliest};
   market.free.fill();
-  if (job.matching == Matching::by_warp) {
-    match_by_warp(market);
-  } else {
+  if (job.matching == Matching::one_by_one) {
     match_one_by_one(market);
+  } else {
+    match_by_warp(market, job.matching == Matching::in_turn);
   }
+  Index* const free_before = reinterpret_cast<Index*>(memory + layout.free_before);
   if constexpr (P::kShared) {
     unsigned char* const staged = memory + layout.mask;
-    mark(market, params.keep_ties, staged);
+    mark(market, free_before, params.keep_ties, staged);
     for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask(i) = staged[i];
   } else {
-    mark(market, params.keep_ties, &mask(0));
+    mark(market, free_before, params.keep_ties, &mask(0));
   }
 }
 

@@ -8,7 +8,8 @@ namespace pruning_ext::ken {
 
 enum class Matching : std::int8_t {
   one_by_one,  // 1. each point in turn, the block looking for its nearest entry: the readable reference, O(k n)
-  by_warp,     // 2. 32 points at a time, by a warp (matching.cuh)
+  by_warp,     // 2. 32 points at a time, by a warp; rows of many ties in turn (matching.cuh)
+  in_turn,     // 3. each point in turn, by a warp, O(log n)
 };
 
 // `params` as on the CPU, with pointers to device memory. Launches are asynchronous; faults go to context.fault, and

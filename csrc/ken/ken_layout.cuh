@@ -44,7 +44,8 @@ struct Layout {
   Offset keys, index, order;                          // held throughout
   Offset raw, other_index, counters;                  // while the row is sorted; the counters in place of `order`
   Offset other_order, buckets, tile, order_counters;  // while the points are
-  Offset place, free, summary, mask;                  // while they are matched
+  Offset place, free, summary, minima;                // while they are matched
+  Offset free_before, mask;                           // while the mask is made
   std::int64_t end;
   Layout(std::int64_t n, std::int64_t k, std::int64_t warps) {
     Pieces<Offset> all;
@@ -58,6 +59,8 @@ struct Layout {
     order_counters = points.template take<Index>(kDigits * warps);
     place = match.template take<Index>(k), free = match.template take<std::uint32_t>(words_of(n)),
     summary = match.template take<std::uint32_t>(words_of(words_of(n)));
+    minima = match.template take<typename EarliestFree<Index>::Node>(minima_of(n));
+    free_before = match.template take<Index>(words_of(n) + 1);
     mask = match.template take<unsigned char>(P::kShared ? n : 0);
     end = max(max(sort.end, lattice.end), max(points.end, match.end));
   }

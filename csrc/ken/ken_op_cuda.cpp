@@ -21,7 +21,7 @@ Tensor ken_mask(const Tensor& weight, std::int64_t k, bool keep_ties) {
 }
 
 Tensor ken_mask_by(const Tensor& weight, std::int64_t k, bool keep_ties, std::int64_t matching) {
-  check(matching == 0 || matching == 1, "matching must be 0 or 1");
+  check(matching >= 0 && matching <= 2, "matching must be 0, 1 or 2");
   return mask_by(weight, k, keep_ties, static_cast<Matching>(matching));
 }
 

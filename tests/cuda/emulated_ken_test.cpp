@@ -8,11 +8,31 @@
 #include "../cpp/check.h"
 #include "common/element.h"
 #include "ken/ken_cuda.h"
+#include "work.h"
 
 namespace pruning_ext::ken {
 namespace {
 
-enum class Kind { normal, bfloat16, few_values, outlier, two_clusters, symmetric, mostly_zero, geometric };
+constexpr std::int64_t kHopper = 227 * 1024, kNone = 0;  // bytes of shared memory
+
+enum class Kind {
+  normal,
+  bfloat16,
+  few_values,
+  outlier,
+  two_clusters,
+  symmetric,
+  mostly_zero,
+  geometric,
+  // Where distances round: to one number for the whole row, for pieces of it, or from some of its points.
+  huge_outlier,
+  outliers,
+  mostly_vanished,
+  all_magnitudes
+};
+constexpr Kind kKinds[] = {Kind::normal,       Kind::bfloat16,  Kind::few_values,      Kind::outlier,
+                           Kind::two_clusters, Kind::symmetric, Kind::mostly_zero,     Kind::geometric,
+                           Kind::huge_outlier, Kind::outliers,  Kind::mostly_vanished, Kind::all_magnitudes};
 
 double value(Kind kind, std::int64_t i, std::mt19937& random) {
   std::normal_distribution<double> normal;
@@ -22,22 +42,29 @@ double value(Kind kind, std::int64_t i, std::mt19937& random) {
     case Kind::two_clusters: return normal(random) + (random() % 2 ? 50 : 0);
     case Kind::symmetric: return (i % 2 ? 1.0 : -1.0) * static_cast<double>(i / 2);
     case Kind::mostly_zero: return random() % 10 ? 0.0 : normal(random);
+    case Kind::huge_outlier: return i == 3 ? 1e16 : normal(random);
+    case Kind::outliers: return i % 100 == 3 ? 3e9 * normal(random) : normal(random);
+    case Kind::mostly_vanished: return (random() % 10 ? 1e-18 : 1.0) * normal(random);
+    case Kind::all_magnitudes: return std::exp2(static_cast<double>(random() % 80000) * 1e-3 - 20) * normal(random);
     case Kind::geometric: return std::ldexp(1.0, static_cast<int>(i % 200) - 100) * (random() % 2 ? 1 : -1);
     default: return normal(random);
   }
 }
 
+// Steps of work (../work.h) for each entry.
 template <typename Real>
-void compare(Kind kind, std::int64_t rows, std::int64_t n, std::int64_t k, double spread, std::int64_t shared_memory,
-             Matching matching = Matching::by_warp) {
+double compare(Kind kind, std::int64_t rows, std::int64_t n, std::int64_t k, double spread, std::int64_t shared_memory,
+               Matching matching = Matching::by_warp) {
   std::mt19937 random(static_cast<unsigned>(n * 31 + k));
   std::vector<Real> weight(rows * n);
-  for (std::int64_t i = 0; i < rows * n; ++i) {
-    const Real x = static_cast<Real>(spread * value(kind, i % n, random));
-    weight[i] = kind != Kind::bfloat16 ? x
-                                       : static_cast<Real>(bfloat_bits_to_float(static_cast<std::uint16_t>(
-                                             __builtin_bit_cast(std::uint32_t, static_cast<float>(x)) >> 16)));
+  for (std::int64_t i = 0; i < rows * n; ++i) weight[i] = static_cast<Real>(spread * value(kind, i % n, random));
+  if (kind == Kind::bfloat16) {
+    for (Real& x : weight) {
+      const auto bits = __builtin_bit_cast(std::uint32_t, static_cast<float>(x));
+      x = static_cast<Real>(bfloat_bits_to_float(static_cast<std::uint16_t>(bits >> 16)));
+    }
   }
+  const std::uint64_t before = work_done();
   for (const bool keep_ties : {false, true}) {
     const auto expected = std::make_unique<bool[]>(rows * n), found = std::make_unique<bool[]>(rows * n);
     KenParams params;
@@ -62,6 +89,37 @@ void compare(Kind kind, std::int64_t rows, std::int64_t n, std::int64_t k, doubl
     CHECK(different == 0, "kind %d, n %ld, k %ld, spread %g, ties %d, matching %d: %ld entries differ (%ld kept)",
           static_cast<int>(kind), static_cast<long>(n), static_cast<long>(k), spread, keep_ties,
           static_cast<int>(matching), static_cast<long>(different), static_cast<long>(kept));
+  }
+  return static_cast<double>(work_done() - before) / static_cast<double>(2 * rows * n);
+}
+
+// An entry of a long row costs no more than one of a short row, but for a logarithm (1.15), whatever lies beside it.
+void growth() {
+  constexpr std::int64_t kShort = 4500, kLong = 16000;  // both by 512 threads
+  const auto check = [](Kind kind, double few, double many) {
+    CHECK(many <= 1.25 * few, "kind %d: %.0f steps for each of %ld entries, %.0f for each of %ld",
+          static_cast<int>(kind), many, static_cast<long>(kLong), few, static_cast<long>(kShort));
+  };
+  for (const Kind kind : {Kind::few_values, Kind::mostly_zero, Kind::huge_outlier, Kind::mostly_vanished}) {
+    const double few = compare<float>(kind, 1, kShort, kShort / 2, 0.05, kHopper);
+    check(kind, few, compare<float>(kind, 1, kLong, kLong / 2, 0.05, kHopper));
+  }
+  const double few = compare<double>(Kind::huge_outlier, 1, kShort, kShort / 2, 0.05, kNone);
+  check(Kind::huge_outlier, few, compare<double>(Kind::huge_outlier, 1, kLong, kLong / 2, 0.05, kNone));
+}
+
+// Many values at one distance, as far as distances round.
+void equal_distances() {
+  for (const Kind kind : {Kind::huge_outlier, Kind::outliers, Kind::mostly_vanished, Kind::all_magnitudes}) {
+    for (const double density : {0.25, 0.5, 0.97}) {
+      const auto k = [density](std::int64_t n) { return static_cast<std::int64_t>(density * static_cast<double>(n)); };
+      compare<float>(kind, 2, 768, k(768), 0.02, kHopper);
+      compare<double>(kind, 1, 768, k(768), 0.02, kNone);
+      compare<float>(kind, 1, 768, k(768), 0.02, kHopper, Matching::one_by_one);
+    }
+    compare<float>(kind, 1, 4096, 2048, 0.02, kHopper);
+    compare<float>(kind, 1, 4096, 300, 0.02, kHopper, Matching::one_by_one);
+    compare<float>(kind, 1, 17500, 6000, 0.02, kNone);
   }
 }
 
@@ -89,18 +147,19 @@ void faults() {
 }
 
 void run() {
-  constexpr std::int64_t kHopper = 227 * 1024, kNone = 0;
   for (const std::int64_t n : {1, 2, 31, 32, 33, 64, 127, 129, 768, 1025}) {
     for (const std::int64_t k : {std::int64_t{0}, std::int64_t{1}, std::int64_t{2}, n / 4, n / 2, n - 1, n}) {
       if (k >= 0) compare<float>(Kind::normal, 2, n, k, 0.05, kHopper);
     }
   }
-  for (const Kind kind : {Kind::normal, Kind::bfloat16, Kind::few_values, Kind::outlier, Kind::two_clusters,
-                          Kind::symmetric, Kind::mostly_zero, Kind::geometric}) {
+  for (const Kind kind : kKinds) {
     for (const double spread : {1e-8, 1e-5, 1e-3, 0.05, 10.0}) compare<float>(kind, 1, 700, 351, spread, kHopper);
     compare<float>(kind, 1, 400, 131, 0.05, kHopper, Matching::one_by_one);
     compare<float>(kind, 2, 333, 300, 0.05, kNone);
     compare<double>(kind, 2, 333, 100, 0.05, kNone);
+    for (const std::int64_t n : {20, 32, 33, 700, 1100})  // with minima on no, one and two levels
+      compare<float>(kind, 1, n, n / 2, 0.05, kHopper, Matching::in_turn);
+    compare<double>(kind, 1, 300, 298, 0.05, kNone, Matching::in_turn);
   }
   compare<double>(Kind::normal, 1, 200, 100, 1e-200, kNone);
   for (const double spread : {1e-300, 1e-308, 1e-310, 1e-321}) {  // down to a few of the least numbers
@@ -114,6 +173,8 @@ void run() {
   compare<float>(Kind::bfloat16, 1, 16384, 16000, 0.02, kHopper);
   compare<float>(Kind::normal, 1, 17000, 5000, 0.02, kNone);
   compare<float>(Kind::normal, 3, 130, 60, 1e-6, kHopper);  // a block takes two rows from the list
+  equal_distances();
+  growth();
   faults();
 }
 

@@ -83,7 +83,9 @@ def test_methods_of_densities_agree(cuda: torch.device, assert_within: Callable[
 
 
 def test_matchings_agree(cuda: torch.device) -> None:
+    """Also beside an outlier, from which all other weights are equally far."""
     weight = torch.randn(9, 2000, generator=torch.Generator().manual_seed(0))
-    for matching in (0, 1):
+    weight[4, 7] = 1e16
+    for matching in (0, 1, 2):
         mask = OPS._ken_mask_by(weight.to(cuda), 900, False, matching).cpu()
         assert torch.equal(mask, ken_mask(weight, 900))

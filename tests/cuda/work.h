@@ -1,0 +1,23 @@
+// How much kernels have done so far, in steps that mean something beside each other: what tests hold against the size
+// of the input. The emulation counts calls of bit counts and exchanges, the interpreter of PTX instructions of warps.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace ptx {
+std::uint64_t instructions_executed();
+}
+
+namespace pruning_ext {
+
+inline std::uint64_t work_done() {
+#if defined(PRUNING_EXT_EMULATED)
+  return emulation::steps;
+#else
+  return ptx::instructions_executed();
+#endif
+}
+
+}  // namespace pruning_ext
