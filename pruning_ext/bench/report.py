@@ -12,18 +12,7 @@ from pruning_ext.bench.harness import Measurement
 from pruning_ext.bench.provider import OURS
 from pruning_ext.files import read_json
 
-HEAD = (
-    "provider",
-    "threads",
-    "rows",
-    "time/row",
-    "quartiles",
-    "x ours",
-    "per second",
-    "error",
-    "memory",
-    "floor",
-)
+PAIR_SAMPLES = "pair-samples"  # the unit of what is computed for pairs of columns, not for rows
 
 
 def tables(measurements: Sequence[Measurement]) -> str:
@@ -36,7 +25,9 @@ def tables(measurements: Sequence[Measurement]) -> str:
 
 def _table(family: str, case: str, device: str, group: list[Measurement]) -> str:
     ours = {m.threads: m.ms_per_row for m in reversed(group) if m.provider.startswith(OURS)}
-    rows: list[tuple[str, ...]] = [HEAD]
+    one = _one(group[0])
+    shown = ("quartiles", "x ours", "per second", "error", "memory", "floor")
+    rows: list[tuple[str, ...]] = [("provider", "threads", f"{one}s", f"time/{one}", *shown)]
     for m in sorted(group, key=lambda m: m.ms_per_row):
         low, high = m.ms_per_row_quartiles
         rows.append(
@@ -57,6 +48,11 @@ def _table(family: str, case: str, device: str, group: list[Measurement]) -> str
     where = "" if device == "cpu" else f" on {device}"
     title = f"{family}: {case}{where} (per second: {unit})"
     return "\n".join([title, *aligned(rows, left=1)])
+
+
+def _one(m: Measurement) -> str:
+    """What times are of."""
+    return "pair" if m.unit == PAIR_SAMPLES else "row"
 
 
 def _floor(m: Measurement) -> str:
@@ -132,8 +128,8 @@ def regressions(
 ) -> tuple[list[str], str]:
     """What became slower by more than ``threshold``, a line each; and a line on what was compared.
 
-    This package's providers are judged, by time per row; how the others' times changed says how much of a
-    change is the machine's.
+    This package's providers are judged, by time per row or pair; how the others' times changed says how
+    much of a change is the machine's.
 
     Raises:
         ValueError: the two have no measurement of this package in common.
@@ -152,7 +148,7 @@ def regressions(
         if ratio > threshold:
             slower.append(
                 f"{m.family} {m.case}, {m.provider}, threads={m.threads}: {ratio:.2f} times as long, "
-                f"{duration(m.ms_per_row / 1e3)} a row instead of {duration(before / 1e3)}"
+                f"{duration(m.ms_per_row / 1e3)} a {_one(m)} instead of {duration(before / 1e3)}"
             )
     if not compared:
         raise ValueError("nothing to compare: this run and the file have no case of pruning_ext in common")

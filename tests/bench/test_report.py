@@ -46,6 +46,14 @@ def test_table_is_sorted_by_time_with_the_error_beside_it():
     assert "5.00" in rows[2]
 
 
+def test_the_head_says_what_a_time_is_of():
+    assert tables([measurement()]).splitlines()[1].split()[2:4] == ["rows", "time/row"]
+    pair = measurement(unit="pair-samples")
+    assert tables([pair]).splitlines()[1].split()[2:4] == ["pairs", "time/pair"]
+    (line,), _ = regressions([measurement(unit="pair-samples", ms=2.0)], as_dicts(pair), 1.1)
+    assert "2 ms a pair instead of 1 ms" in line
+
+
 def test_table_says_what_replaces_a_floor_and_what_has_a_share():
     beaten = measurement(floor="copy", floor_share=0.125, replaced_floor="exp32", times_floor=17.0)
     text = tables([beaten])

@@ -16,8 +16,9 @@ Every result is checked before it is timed; its error against float64 stands bes
 package is not installed are left out: pip install "pruning_ext[bench]" brings them.
 
 The default is a quick subset on one thread, two minutes on two cores. --full measures every case and provider
-with one thread and with all, about four minutes a family. A time is that of a row (of a pair, for mutual
-information) in a batch of as many rows as the table says, and +- half of what lies between its quartiles.
+with one thread and with all, about four minutes a family. A time is the median of that of a row (of a pair,
+for mutual information) in a batch of as many as the table says; `quartiles` is half of what lies between its
+quartiles, in percent of it.
 `floor` is the share of what the machine can do at most, measured in the same run, or how many times as fast
 it is as the methods that it replaces could be (`python -m pydoc pruning_ext.bench.floors`).
 
