@@ -13,7 +13,7 @@ from pruning_ext import gaussian_kde, gaussian_kde_grid, reference
 from pruning_ext.bench.baselines import kde_torch
 from pruning_ext.bench.floors import Floor
 from pruning_ext.bench.harness import Call, Check, Subject
-from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every
+from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every, settings_of
 
 NAME = "kde"
 PEAK_SHARE = 1e-12  # relative errors are taken where the density is at least this share of the row's peak
@@ -45,7 +45,8 @@ class Share:
 
     Attributes:
         terms: of the direct sum, ``n k`` a row, in one call at most; bounds the rows.
-        limit, limit_in_gaps: the relative error it must keep without and with an outlier.
+        limit: the relative error it must keep where the density is at least 1e-12 of the row's peak.
+        limit_in_gaps: the same for rows with an outlier; infinity: it owes nothing there.
         rows: at most.
     """
 
@@ -215,7 +216,7 @@ def subjects(request: Request) -> Iterator[Subject]:
 
 def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -> Subject:
     """``provider`` on as many rows of ``case`` as it gets."""
-    share: Share = provider.settings
+    share: Share = settings_of(provider, Share, "a pruning_ext.bench.kde.Share")
     scale = 1 if device == "cpu" else 16
     terms = case.n * case.k
     rows = max(1, min(case.rows, int(share.terms * scale / terms), share.rows))

@@ -18,7 +18,7 @@ from torch import Tensor
 from pruning_ext import ken_mask, reference
 from pruning_ext.bench.floors import Floor
 from pruning_ext.bench.harness import Call, Check, Subject
-from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every
+from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every, settings_of
 
 NAME = "ken"
 CUDA = ("cpu", "cuda")
@@ -105,7 +105,8 @@ def subjects(request: Request) -> Iterator[Subject]:
 
 def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -> Subject:
     """``provider`` on as many rows of ``case`` as it gets."""
-    rows = max(1, min(case.rows, int(provider.settings / (case.n * case.k))))
+    most: float = settings_of(provider, (int, float), "the number n k of a call")
+    rows = max(1, min(case.rows, int(most / (case.n * case.k))))
     given = weights(case, device)[:rows]
     call = Call(lambda: provider.run(given, case.k), lambda mask: compare(case, mask), device)
     moved = float(rows * case.n * (given.element_size() + 1))  # weights read, mask written

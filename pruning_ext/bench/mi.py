@@ -13,7 +13,7 @@ from pruning_ext import contingency, mutual_information_from_codes, reference
 from pruning_ext.bench.baselines import mi_torch
 from pruning_ext.bench.floors import Floor
 from pruning_ext.bench.harness import Call, Check, Subject
-from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every
+from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library, on_every, settings_of
 
 NAME = "mi"
 CHECKED = 24  # columns whose pairs are compared with the truth
@@ -144,7 +144,7 @@ def subjects(request: Request) -> Iterator[Subject]:
 
 def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -> Subject:
     """``provider`` on as many columns of ``case`` as it gets."""
-    share: Share = provider.settings
+    share: Share = settings_of(provider, Share, "a pruning_ext.bench.mi.Share")
     if device != "cpu":
         share = Share(16 * share.pair_samples, share.product)
     columns = share.columns(case)

@@ -45,13 +45,17 @@ class Provider:
 
     Attributes:
         name: in the tables; this package's begin with :data:`OURS`.
-        run: the call; its arguments are the family's.
+        run: the call. Its arguments and result are the family's: ``kde`` gives it samples ``[R, n]``,
+            points ``[R, k]`` and bandwidths ``[R]``, for densities ``[R, k]``; ``ken`` a weight ``[R, n]``
+            and ``k``, for a bool mask ``[R, n]`` with the ties of kept entries; ``mi`` codes uint8
+            ``[N, T]`` and ``bins``, for information in nats ``[N, N]``.
         needs: a package that must be importable.
         threaded: whether it uses torch's number of threads.
         quick: whether a quick run has it.
         devices: where it runs.
         floor: its floor (:mod:`pruning_ext.bench.floors`).
-        settings: numbers that only the family knows: rows it gets, the error it may have.
+        settings: how much of a case it gets and the error it may have: of ``kde`` and ``mi`` their ``Share``,
+            of ``ken`` the number ``n k`` of a call.
     """
 
     name: str
@@ -66,6 +70,15 @@ class Provider:
     @property
     def ours(self) -> bool:
         return self.name.startswith(OURS)
+
+
+def settings_of(provider: Provider, kind: type | tuple[type, ...], meaning: str) -> Any:
+    """The provider's settings; ``TypeError`` with the ``meaning`` they should have if they are not of the
+    family's ``kind``.
+    """
+    if not isinstance(provider.settings, kind):
+        raise TypeError(f"provider {provider.name!r} has settings={provider.settings!r}, expected {meaning}")
+    return provider.settings
 
 
 def library(name: str, run: Callable[..., Any], package: str, settings: Any) -> Provider:

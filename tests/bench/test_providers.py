@@ -12,7 +12,7 @@ from pruning_ext.bench import end_to_end, kde, ken, mi
 from pruning_ext.bench.baselines import kde_torch, mi_torch
 from pruning_ext.bench.families import FAMILIES
 from pruning_ext.bench.harness import verify
-from pruning_ext.bench.provider import OURS, Request, is_installed, lazily, missing, wanted
+from pruning_ext.bench.provider import OURS, Provider, Request, is_installed, lazily, missing, wanted
 
 TINY = Request("smoke")
 SUBJECTS = [subject for family in FAMILIES.values() for subject in family.subjects(TINY)]
@@ -25,6 +25,20 @@ def test_result_is_within_its_limit(subject):
     assert check.error <= check.limit
     assert subject.rows >= 1
     assert subject.pairs >= subject.rows
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        (kde, "a pruning_ext.bench.kde.Share"),
+        (ken, "the number n k of a call"),
+        (mi, "a pruning_ext.bench.mi.Share"),
+    ],
+)
+def test_a_provider_without_settings_is_told_which(family, expected):
+    """They are the one thing that somebody else's provider cannot do without."""
+    with pytest.raises(TypeError, match=f"provider 'mine' has settings=None, expected {expected}"):
+        family.subject(family.SMOKE_CASES[0], Provider("mine", max), 1)
 
 
 def test_what_is_installed_is_there():
