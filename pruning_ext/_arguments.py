@@ -35,6 +35,17 @@ def whole_number(value: Any) -> int | None:
         return None
 
 
+def real_number(value: Any) -> float | None:
+    """``value`` as a float, infinite where it has none that is large enough; None for a bool, a word."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    number: Any = value
+    try:
+        return float(number)
+    except OverflowError:  # an int of more than 308 digits
+        return math.inf if number > 0 else -math.inf
+
+
 def check_whole(name: str, value: Any) -> int:
     """A whole number."""
     number = whole_number(value)
@@ -86,7 +97,8 @@ def check_flag(name: str, value: Any) -> bool:
 
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     """One of a few."""
-    if value not in choices:
+    # By type first: to compare an array with a word gives no answer, but an array.
+    if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, is {value!r}")
 
 
@@ -124,9 +136,9 @@ def check_bandwidth(bandwidth: Any, alternative: str) -> str | float:
         if bandwidth not in BANDWIDTH_RULES:
             raise ValueError(f"{wanted} {bandwidth!r}")
         return bandwidth
-    if isinstance(bandwidth, bool) or not isinstance(bandwidth, Real):
+    number = real_number(bandwidth)
+    if number is None:
         raise TypeError(f"{wanted} {type(bandwidth).__name__}")
-    number = float(bandwidth)
     if not 0 < number < math.inf:
         raise ValueError(f"bandwidth must be positive and finite, is {bandwidth}")
     return number

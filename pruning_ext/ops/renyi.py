@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from numbers import Real
 
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from pruning_ext._arguments import (
     check_bandwidth_shape,
     check_choice,
     check_same_samples,
+    real_number,
 )
 from pruning_ext.ops._mi_arguments import check_columns
 from pruning_ext.ops._native import check_device, check_floating, result_dtype
@@ -69,7 +69,8 @@ def renyi_mutual_information(
     Source: Sanchez Giraldo, Rao and Principe, *Measures of entropy from data using infinitely divisible
     kernels*, 2015; used for pruning by Huang, Song and Pao, *Large Language Model Pruning*, 2024.
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, Real) or not 0 < alpha < math.inf:
+    order = real_number(alpha)
+    if order is None or not 0 < order < math.inf:
         raise ValueError(f"alpha must be positive and finite, is {alpha!r}")
     check_choice("unit", unit, UNITS)
     scaled_x = _scaled(x, "x", bandwidth)
@@ -83,7 +84,7 @@ def renyi_mutual_information(
         scaled_y = _scaled(y, "y", bandwidth)
         dtype = torch.promote_types(scaled_x.dtype, scaled_y.dtype)
         scaled_x, scaled_y = scaled_x.to(dtype), scaled_y.to(dtype)
-    information = (_all_pairs if alpha == 2 else _pair_by_pair)(scaled_x, scaled_y, float(alpha))
+    information = (_all_pairs if order == 2 else _pair_by_pair)(scaled_x, scaled_y, order)
     partners = scaled_x if scaled_y is None else scaled_y
     constant = (scaled_x == scaled_x[0]).all(0)[:, None] | (partners == partners[0]).all(0)
     information = information.masked_fill(constant, 0)

@@ -1,8 +1,8 @@
 """What every pruning configuration shares: frozen fields, a dictionary form, and YAML.
 
 A method derives one frozen dataclass from :class:`PruneConfig`, sets ``method``, and checks its own fields in
-``__post_init__`` (calling ``super().__post_init__()`` first). Numbers may be NumPy's; what a configuration holds
-is always Python's own, so that it can be written down. Nothing here knows any method by name.
+``__post_init__`` (calling ``super().__post_init__()`` first). Numbers may be NumPy's; what a configuration
+holds is always Python's own, so that it can be written down. Nothing here knows any method by name.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import yaml
+
+from pruning_ext._arguments import real_number, whole_number
 
 Config = TypeVar("Config", bound="PruneConfig")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pruning_ext.choices import CRITERIA
-from pruning_ext.pruners.config import PruneConfig, check_choice, check_int, check_share
+from pruning_ext.pruners.config import PruneConfig, check_choice, check_flag, check_int, check_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,11 @@ class KENConfig(PruneConfig):
         super().__post_init__()
         if (self.k is None) == (self.density is None):
             raise ValueError(f"give either k or density, got k={self.k} and density={self.density}")
-        if self.k is not None:
-            check_int("k", self.k, minimum=0)
-        else:
-            check_share("density", self.density)
-        check_choice("criterion", self.criterion, CRITERIA)
-        check_choice("on", self.on, ("weight", "delta"))
-        if not isinstance(self.keep_ties, bool):
-            raise TypeError(f"keep_ties must be true or false, got {self.keep_ties!r}")
+        self._settle("k", check_int, minimum=0)
+        self._settle("density", check_share)
+        self._settle("criterion", check_choice, CRITERIA)
+        self._settle("on", check_choice, ("weight", "delta"))
+        self._settle("keep_ties", check_flag)
         if self.keep_ties and self.criterion != "ken":
             raise ValueError(f"keep_ties belongs to criterion 'ken', not to {self.criterion!r}")
 

@@ -14,7 +14,14 @@ from pruning_ext.choices import (
     SELECTIONS,
     STRATEGIES,
 )
-from pruning_ext.pruners.config import PruneConfig, check_choice, check_int, check_share
+from pruning_ext.pruners.config import (
+    PruneConfig,
+    check_choice,
+    check_flag,
+    check_int,
+    check_number,
+    check_share,
+)
 
 DEFAULT_TOKENS = {"histogram": 8192, "renyi": 512}
 
@@ -83,37 +90,26 @@ class MIConfig(PruneConfig):
             raise ValueError(
                 f"give exactly one of ratio, width and threshold, got {' and '.join(given) or 'none'}"
             )
-        if self.ratio is not None:
-            check_share("ratio", self.ratio, ends=False)  # nothing or everything is no pruning
-        if self.width is not None:
-            check_int("width", self.width, minimum=1)
-        check_choice("selection", self.selection, SELECTIONS)
-        check_choice("estimator", self.estimator, ESTIMATORS)
-        check_choice("metric", self.metric, METRICS)
-        check_choice("compensation", self.compensation, COMPENSATIONS)
-        check_choice("strategy", self.strategy, STRATEGIES)
-        check_choice("allocation", self.allocation, ALLOCATIONS)
-        check_int("bins", self.bins, minimum=3 if self.strategy == "zero-quantile" else 2)
+        self._settle("ratio", check_share, ends=False)  # nothing or everything is no pruning
+        self._settle("width", check_int, minimum=1)
+        self._settle("threshold", check_number)
+        self._settle("selection", check_choice, SELECTIONS)
+        self._settle("estimator", check_choice, ESTIMATORS)
+        self._settle("metric", check_choice, METRICS)
+        self._settle("compensation", check_choice, COMPENSATIONS)
+        self._settle("strategy", check_choice, STRATEGIES)
+        self._settle("allocation", check_choice, ALLOCATIONS)
+        self._settle("ridge", check_number, above=0)
+        self._settle("bins", check_int, minimum=3 if self.strategy == "zero-quantile" else 2)
         if self.bins > 256:
             raise ValueError(f"bins must be at most 256, got {self.bins}")
-        check_int("round_to", self.round_to, minimum=1)
-        if self.max_tokens is not None:
-            check_int("max_tokens", self.max_tokens, minimum=2)
-        if self.blocks_per_pass is not None:
-            check_int("blocks_per_pass", self.blocks_per_pass, minimum=1)
-        for name, lowest in (("ridge", 0.0), ("threshold", -float("inf"))):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-                raise TypeError(f"{name} must be a number, got {value!r}")
-            if value is not None and not lowest < value < float("inf"):
-                raise ValueError(
-                    f"{name} must be a finite number{' above 0' if name == 'ridge' else ''}, got {value}"
-                )
+        self._settle("round_to", check_int, minimum=1)
+        self._settle("max_tokens", check_int, minimum=2)
+        self._settle("blocks_per_pass", check_int, minimum=1)
+        self._settle("recalibrate", check_flag)
         self._check_combination()
 
     def _check_combination(self) -> None:
-        if not isinstance(self.recalibrate, bool):
-            raise TypeError(f"recalibrate must be true or false, got {self.recalibrate!r}")
         if self.threshold is not None and self.selection != "random_pairs":
             raise ValueError(f"threshold belongs to selection 'random_pairs', not to {self.selection!r}")
         for name, default in OF_PAIRS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -34,6 +35,12 @@ CODES = torch.zeros(3, 10, dtype=torch.uint8)
         (X, {"bins": 8.0}, TypeError, "bins must be a whole number, not float"),
         (X, {"bins": True}, TypeError, "bins must be a whole number, not bool"),
         (X, {"strategy": "kmeans"}, ValueError, "strategy must be one of 'quantile', .* is 'kmeans'"),
+        (
+            X,
+            {"strategy": np.array(["quantile", "uniform"])},
+            ValueError,
+            "strategy must be one of .* is array.*",
+        ),
     ],
 )
 def test_samples(x: Any, options: dict[str, Any], error: type[Exception], sentence: str) -> None:
