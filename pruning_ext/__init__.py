@@ -29,6 +29,8 @@ _HOMES = {
     "prune": "pruning_ext.pruners.method",
     "Plan": "pruning_ext.pruners.plan",
     "PruneResult": "pruning_ext.pruners.method",
+    "PruningWarning": "pruning_ext.pruners.method",
+    "PruneConfig": "pruning_ext.pruners.config",
     "KENConfig": "pruning_ext.pruners.ken",
     "MIConfig": "pruning_ext.pruners.mi",
     "Calibration": "pruning_ext.pruners.calibration",
@@ -68,8 +70,10 @@ if TYPE_CHECKING:  # the same for type checkers, which do not run __getattr__
     from pruning_ext.pruners.calibration import Calibration as Calibration
     from pruning_ext.pruners.checkpoint import export as export
     from pruning_ext.pruners.checkpoint import load_pruned as load_pruned
+    from pruning_ext.pruners.config import PruneConfig as PruneConfig
     from pruning_ext.pruners.ken import KENConfig as KENConfig
     from pruning_ext.pruners.method import PruneResult as PruneResult
+    from pruning_ext.pruners.method import PruningWarning as PruningWarning
     from pruning_ext.pruners.method import plan as plan
     from pruning_ext.pruners.method import prune as prune
     from pruning_ext.pruners.mi import MIConfig as MIConfig

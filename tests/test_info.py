@@ -162,6 +162,16 @@ def test_public_names_exist_and_type_checkers_see_the_same():
         _ = pruning_ext.kde
 
 
+def test_a_configuration_of_any_method_can_be_read_by_the_public_name_alone():
+    code = (
+        "from pruning_ext import PruneConfig; "
+        "print(*(type(PruneConfig.from_dict(given)).__name__ for given in "
+        "({'method': 'ken', 'k': 3}, {'method': 'mi', 'ratio': 0.5})))"
+    )
+    done = python("-c", code)
+    assert (done.stdout, done.stderr) == ("KENConfig MIConfig\n", "")
+
+
 def test_the_version_stands_in_one_piece():
     metadata = (PACKAGE.parent / "pyproject.toml").read_text()
     assert f'\nversion = "{pruning_ext.__version__}"\n' in metadata
