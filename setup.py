@@ -1,14 +1,39 @@
 """Drives CMake, which describes the native build; the metadata is in pyproject.toml."""
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Extension, __version__, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
+# Tools of this environment, whether or not it has been activated.
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+
+
+def missing_tools() -> list[str]:
+    """What the build needs of this environment and does not find, as pip names it."""
+    missing = [name for name in ("torch", "pybind11") if find_spec(name) is None]
+    missing += [name for name in ("ninja", "cmake") if shutil.which(name) is None]
+    if int(__version__.partition(".")[0]) < 77:  # older ones do not know a licence by its name
+        missing.append("setuptools>=77")
+    return missing
+
+
+# Here, before setup() reads pyproject.toml: an old setuptools stumbles over that, and CMake without torch
+# buries the reason under a traceback.
+if missing_tools():
+    raise SystemExit(
+        "pruning_ext is built with what this environment has, which lacks "
+        f"{', '.join(missing_tools())}:\n"
+        '  pip install torch pybind11 ninja cmake "setuptools>=77"\n'
+        "  pip install --no-build-isolation ."
+    )
 
 
 class CMakeBuild(build_ext):
