@@ -57,7 +57,9 @@ def _matches(
         hits = {name for name in names if any(map(matcher, _containers(name)))}
         if not hits:
             if any(matcher(part) for name in known for part in _containers(name)):
-                raise ValueError(f"{argument}: {pattern!r} matches nothing that is a {what}")
+                raise ValueError(
+                    f"{argument}: {pattern!r} matches names, but no {what}; to choose from: {_listed(names)}"
+                )
             raise ValueError(f"{argument}: {pattern!r} matches no {what}; {_near(pattern, known)}")
         found |= hits
     return found
@@ -89,3 +91,10 @@ def _near(pattern: str, names: Sequence[str]) -> str:
         return f"near names: {', '.join(near)}"
     examples = list(dict.fromkeys(name for name in names))[:3]
     return f"names look like: {', '.join(examples)}" if examples else "there are none"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first and the last where their numbers alone tell the names apart, else the first few."""
+    if len(names) > 3 and len({re.sub(r"\d+", "*", name) for name in names}) == 1:
+        return f"{names[0]} to {names[-1]}"
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -53,9 +53,21 @@ def test_one_dead_pattern_among_good_ones_is_an_error():
         select_names(NAMES, ["query", "quer"])
 
 
-def test_a_target_that_exists_but_cannot_be_pruned_says_so():
-    with pytest.raises(ValueError, match="'classifier' matches nothing that is a prunable tensor"):
-        select_names(NAMES, ["classifier"], known=[*NAMES, "classifier.weight"])
+def test_a_target_that_exists_but_cannot_be_pruned_lists_what_can():
+    known = [*NAMES, "classifier.weight"]
+    with pytest.raises(ValueError) as told:
+        select_names(NAMES, ["classifier"], known=known)
+    assert str(told.value) == (
+        "targets: 'classifier' matches names, but no prunable tensor; to choose from: "
+        f"{', '.join(NAMES[:3])} and 2 more"
+    )
+    blocks = [f"model.layers.{number}" for number in range(30)]
+    for count, listed in ((30, "model.layers.0 to model.layers.29"), (2, "model.layers.0, model.layers.1")):
+        with pytest.raises(ValueError) as told:
+            select_names(blocks[:count], ["attention"], known=["attention.query"], what="FFN block")
+        assert str(told.value) == (
+            f"targets: 'attention' matches names, but no FFN block; to choose from: {listed}"
+        )
 
 
 def test_a_broken_expression_is_named():
