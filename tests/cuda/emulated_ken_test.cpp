@@ -168,6 +168,10 @@ void run() {
   }
   compare<double>(Kind::normal, 1, 200, 100, 1e200, kNone);  // the variance is no float64
   compare<double>(Kind::normal, 1, 200, 100, 4e307, kNone);  // the range is not
+  for (const Matching matching : {Matching::one_by_one, Matching::by_warp, Matching::in_turn}) {
+    for (const Kind kind : {Kind::normal, Kind::mostly_zero, Kind::mostly_vanished})
+      compare<double>(kind, 1, 200, 100, 1e303, kNone, matching);
+  }
   compare<float>(Kind::normal, 1, 4096, 2048, 0.02, kHopper);
   compare<float>(Kind::outlier, 1, 11008, 5504, 0.02, kHopper);
   compare<float>(Kind::bfloat16, 1, 16384, 16000, 0.02, kHopper);
