@@ -50,8 +50,7 @@ def write_card(directory: Path, document: dict[str, Any], delta_bytes: int, dens
     """Write :data:`CARD_NAME` into ``directory`` from the content of ``delta_config.json``."""
     tensors = document["tensors"].values()
     name = document["base_model_name_or_path"]
-    # A name on the hub has the form owner/name; a path on some machine is of no use there.
-    on_hub = name and name.count("/") == 1 and not name.startswith((".", "/", "~"))
+    on_hub = _is_hub_name(name)
     card = _CARD.format(
         base_line=f"base_model: {name}\n" if on_hub else "",
         method=document["method"] or "delta",
@@ -75,6 +74,13 @@ def write_card(directory: Path, document: dict[str, Any], delta_bytes: int, dens
         version=document["library_version"],
     )
     (directory / CARD_NAME).write_text(card, encoding="utf-8")
+
+
+def _is_hub_name(name: str | None) -> bool:
+    """Whether ``name`` may be on the hub: owner/name, or one word. A path is of no use to others."""
+    if not name or name.count("/") > 1 or name.startswith((".", "/", "~")):
+        return False
+    return not Path(name).exists()
 
 
 def _how(document: dict[str, Any]) -> str:

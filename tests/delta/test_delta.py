@@ -325,6 +325,31 @@ def test_the_files_say_what_they_are(tmp_path):
     assert f"| `{WEIGHTS_NAME}` | {stored / 1000:.1f} kB |" in card
 
 
+@pytest.mark.parametrize(
+    ("name", "public"),
+    [
+        ("someone/tiny-bert", True),
+        ("gpt2", True),
+        ("runs/base", False),
+        ("base", False),
+        ("/a/path", False),
+        ("./base", False),
+        ("~/base", False),
+        ("a/longer/path", False),
+        (None, False),
+    ],
+)
+def test_the_card_takes_no_path_for_a_name_on_the_hub(tmp_path, monkeypatch, name, public):
+    (tmp_path / "runs" / "base").mkdir(parents=True)
+    (tmp_path / "base").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model, base = make_pair("llama")
+    base.config._name_or_path = name
+    card = (save_delta(model, base, tmp_path / "delta") / "README.md").read_text()
+    assert (f"base_model: {name}\n" in card) is public
+    assert f'from_pretrained("{name if public else "BASE"}"' in card
+
+
 def test_any_fine_tuned_model_has_a_delta(tmp_path):
     model, base = make_pair("llama")
     save_delta(model, base, tmp_path / "delta")
