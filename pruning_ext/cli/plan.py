@@ -9,9 +9,8 @@ from pathlib import Path
 
 from pruning_ext.cli.common import warnings_as_lines
 from pruning_ext.cli.console import UsageError, say
-from pruning_ext.files import read_json
 from pruning_ext.pruners import Plan
-from pruning_ext.pruners.plan import FORMAT
+from pruning_ext.pruners.plan import is_plan
 
 
 @warnings_as_lines
@@ -31,7 +30,7 @@ def _check_file(path: Path, overwrite: bool) -> None:
     if path.exists() and (path.is_dir() or not overwrite):
         remedy = "name a file in it" if path.is_dir() else "name another file, or pass --overwrite"
         raise UsageError(f"--output {path} exists: {remedy}")
-    if path.exists() and not _is_plan(path):
+    if path.exists() and not is_plan(path):
         raise UsageError(f"--output {path} is no plan to overwrite: name another file")
     if path.suffix == ".safetensors":
         raise UsageError(f"--output {path}: a plan is JSON; its tensors go to a file beside it")
@@ -40,10 +39,3 @@ def _check_file(path: Path, overwrite: bool) -> None:
             pass
     except OSError as error:
         raise UsageError(f"--output {path} cannot be written: {error.strerror}") from error
-
-
-def _is_plan(path: Path) -> bool:
-    try:
-        return read_json(path).get("format") == FORMAT
-    except ValueError:
-        return False

@@ -70,7 +70,12 @@ class ModelSummary:
         or swapped is seen, one value that is altered need not be.
         """
         digest = hashlib.sha256()
-        for name, tensor in model.state_dict().items():
+        state: dict[str, Any] = model.state_dict()
+        for name, tensor in state.items():
+            if not isinstance(tensor, Tensor):
+                raise ValueError(
+                    f"{name} in the state of model is a {type(tensor).__name__}, expected tensors only"
+                )
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         unique = list(model.parameters())
         for parameter in unique:
@@ -159,11 +164,14 @@ class Plan:
 
         Raises:
             ValueError: ``path`` is that of a .safetensors file.
+            FileExistsError: ``path`` is a file with something else in it than a plan, or a directory.
             OSError: naming ``path``, a full disk say; what was there stays.
         """
         path = Path(path).resolve()
         if path.suffix == ".safetensors":
             raise ValueError(f"path is {path}: a plan is JSON; only its tensors go to a .safetensors file")
+        if path.exists() and (path.is_dir() or (path.stat().st_size and not is_plan(path))):
+            raise FileExistsError(f"{path} exists and is no plan: name another file")
         name, digest = _write_tensors(path, dict(self.tensors)) if self.tensors else (None, None)
         document = {
             "format": FORMAT,
@@ -212,6 +220,14 @@ def _some_values(parameter: Tensor) -> bytes:
     row, column = step % max(rows, 1), (step + step // max(math.lcm(rows, n), 1)) % max(n, 1)
     values = parameter.detach().reshape(rows, n)[row.to(parameter.device), column.to(parameter.device)]
     return bytes(values.cpu().view(torch.uint8).numpy())
+
+
+def is_plan(path: Path) -> bool:
+    """Whether the file holds a plan, of whichever version."""
+    try:
+        return read_json(path).get("format") == FORMAT
+    except ValueError:
+        return False
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> tuple[str, str]:

@@ -146,6 +146,24 @@ def test_saving_a_plan_touches_no_file_but_its_own(model, tmp_path):
     assert weights.read_bytes() == b"somebody's model"
 
 
+@pytest.mark.parametrize("content", ['{"architectures": ["Llama"]}', "[1]", "notes", b"\xff\xfe"])
+def test_a_plan_takes_the_place_of_plans_alone(model, tmp_path, content):
+    path = tmp_path / "config.json"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    before = path.read_bytes()
+    made = plan(model, ZeroConfig())
+    with pytest.raises(FileExistsError, match=r"config\.json exists and is no plan: name another file"):
+        made.save(path)
+    with pytest.raises(FileExistsError, match="exists and is no plan"):
+        made.save(tmp_path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
+    path.write_bytes(b"")  # as tempfile makes them
+    made.save(path)
+    made.save(path)
+    assert Plan.load(path) == made
+
+
 def test_a_new_plan_leaves_the_tensors_that_others_need(model, tmp_path):
     first = plan(model, ZeroConfig())
     second = dataclasses.replace(first, tensors={"order": torch.arange(4)})
