@@ -15,7 +15,15 @@ from torch import nn
 from pruning_ext.encoding import count_changed, encoded_bytes, is_uniform, row_shape
 from pruning_ext.progress import progress
 from pruning_ext.pruners.ken_config import KENConfig
-from pruning_ext.pruners.ken_reset import AS_FINE_TUNED, NEW, ROWS, Resetting, check_pair, required
+from pruning_ext.pruners.ken_reset import (
+    AS_FINE_TUNED,
+    NEW,
+    ROWS,
+    Resetting,
+    check_pair,
+    check_writable,
+    required,
+)
 from pruning_ext.pruners.method import Method, register_method, warn
 from pruning_ext.pruners.pairing import Pair, pair_tensors
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
@@ -77,10 +85,11 @@ def apply_ken(
     calibration: Any,
     show_progress: bool,
 ) -> dict[str, Any]:
-    """Reset what the plan does not keep, in place; nothing is altered if any tensor is not finite."""
+    """Reset what the plan does not keep, in place; nothing is altered if that cannot be done everywhere."""
     resetting = Resetting(model, plan, required(pretrained))
     pairs = [pair for pair in resetting.pairs if resetting.prunes(pair)]
     for pair in pairs:
+        check_writable(pair)
         check_pair(pair, resetting.config)
     for pair in progress(pairs, resetting.config.criterion, show_progress):
         resetting.reset(pair)

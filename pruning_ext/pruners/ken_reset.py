@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pruning_ext.encoding import count_changed, row_shape
 from pruning_ext.pruners.ken_config import KENConfig
 from pruning_ext.pruners.pairing import Pair, pair_tensors
-from pruning_ext.pruners.plan import Plan
+from pruning_ext.pruners.plan import LayerPlan, Plan
 from pruning_ext.pruners.rows import check_finite, row_chunks, select_entries, tensor_generator
 
 # What a plan says of a tensor: its rows are pruned, it has no counterpart, or it is left alone.
@@ -33,7 +33,8 @@ class Resetting:
         pairs: every tensor of the model with its counterpart.
 
     Raises:
-        ValueError: the models do not belong together, or ``pretrained`` lacks a tensor that the plan prunes.
+        ValueError: the models do not belong together, ``pretrained`` lacks a tensor that the plan prunes, or
+            the plan says what no plan of KEN does.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Resetting:
         self.pairs = pair_tensors(model, pretrained)
         self._device = None if device is None else torch.device(device)
         self._layers = plan.layers
-        self._k = {layer.name: layer.details["k"] for layer in plan.layers if layer.details["action"] == ROWS}
+        self._k = {layer.name: _planned_k(layer) for layer in plan.layers if _action(layer) == ROWS}
         self._kept: dict[str, int] = {}
         self._entries, self._seconds = 0, 0.0
         if missing := self._k.keys() - {pair.name for pair in self.pairs if pair.base is not None}:
@@ -122,6 +123,34 @@ class Resetting:
         self._entries += weight.numel()
         self._seconds += time.perf_counter() - started
         return out
+
+
+def _action(layer: LayerPlan) -> str:
+    action = layer.details.get("action")
+    if action not in (ROWS, NEW, AS_FINE_TUNED):
+        raise ValueError(f"the plan has action {action!r} for {layer.name}: it is no plan of KEN")
+    return str(action)
+
+
+def _planned_k(layer: LayerPlan) -> int:
+    k = layer.details.get("k")
+    if not isinstance(k, int) or isinstance(k, bool) or k < 0:
+        raise ValueError(f"the plan has k={k!r} for {layer.name}, expected a whole number of at least 0")
+    return k
+
+
+def check_writable(pair: Pair) -> None:
+    """Raise ``ValueError`` if a tensor cannot be reset in place, before any other is."""
+    tensor = pair.tensor
+    if any(size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
+        why = "is expanded: several of its entries are one"
+    elif tensor.is_inference() and not torch.is_inference_mode_enabled():
+        why = "was made under torch.inference_mode()"
+    else:
+        return
+    raise ValueError(
+        f"model: tensor {pair.name} {why}, so it cannot be pruned in place; prune a copy of the model"
+    )
 
 
 def required(pretrained: nn.Module | None) -> nn.Module:

@@ -47,6 +47,60 @@ def test_differences_that_overflow_are_refused():
     prune(model, KENConfig(density=0.5), pretrained=base)
 
 
+def expanded(parameter):
+    return torch.nn.Parameter(parameter.detach()[:, :1].expand(parameter.shape))
+
+
+def made_in_inference_mode(parameter):
+    with torch.inference_mode():
+        return torch.nn.Parameter(parameter.detach().clone(), requires_grad=False)
+
+
+@pytest.mark.parametrize(
+    ("remade", "sentence"),
+    [
+        (expanded, "is expanded: several of its entries are one"),
+        (made_in_inference_mode, r"was made under torch\.inference_mode\(\)"),
+    ],
+)
+def test_what_cannot_be_written_in_place_is_told_before_anything_is_altered(remade, sentence):
+    model, base = make_pair("bert")
+    last = model.bert.pooler.dense
+    last.weight = remade(last.weight)
+    before = snapshot(model)
+    with pytest.raises(
+        ValueError, match=rf"model: tensor bert\.pooler\.dense\.weight {sentence}.*prune a copy"
+    ):
+        prune(model, KENConfig(density=0.5), pretrained=base, inplace=True)
+    assert_same_bits(snapshot(model), before)
+    pruned = prune(model, KENConfig(density=0.5), pretrained=base).model
+    assert (pruned.bert.pooler.dense.weight == base.pooler.dense.weight).sum() >= 16 * 8
+
+
+@pytest.mark.parametrize(
+    ("details", "sentence"),
+    [
+        ({"k": -5}, "the plan has k=-5 for"),
+        ({"k": 2.5}, "the plan has k=2.5 for"),
+        ({"k": "x"}, "the plan has k='x' for"),
+        ({"k": True}, "the plan has k=True for"),
+        ({"k": None}, "the plan has k=None for"),
+        ({"action": "drop"}, "the plan has action 'drop' for"),
+        ({"action": None}, "the plan has action None for"),
+    ],
+)
+def test_a_plan_edited_into_nonsense_alters_nothing(details, sentence):
+    model, base = make_pair("bert")
+    made = plan(model, KENConfig(density=0.5), pretrained=base)
+    *layers, last = (layer for layer in made.layers if layer.details["action"] == "rows")
+    edited = dataclasses.replace(last, details={**last.details, **details})
+    broken = dataclasses.replace(made, layers=(*layers, edited))
+    before = snapshot(model)
+    with pytest.raises(ValueError, match=f"{sentence} {last.name}"):
+        prune(model, broken, pretrained=base, inplace=True)
+    assert_same_bits(snapshot(model), before)
+
+
 def bert(**fields):
     sizes = {
         "vocab_size": 53,
