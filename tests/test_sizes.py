@@ -2,7 +2,7 @@
 
 import pytest
 
-from pruning_ext.sizes import size_text
+from pruning_ext.sizes import size_of, size_text
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,30 @@ from pruning_ext.sizes import size_text
 )
 def test_three_digits_and_the_unit_that_fits(size, text):
     assert size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [(1, 1), (5_000, 5_000), ("17", 17), ("17B", 17), ("3 kB", 3_000), ("10KB", 10_000), ("5GB", 5 * 10**9)],
+)
+def test_sizes_that_people_write(given, size):
+    assert size_of("max_shard_size", given) == size
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (0, ValueError),
+        (-3, ValueError),
+        ("0GB", ValueError),
+        ("five", ValueError),
+        ("5GiB", ValueError),
+        ("", ValueError),
+        (1e9, TypeError),
+        (True, TypeError),
+        (None, TypeError),
+    ],
+)
+def test_what_is_no_size_is_named(given, error):
+    with pytest.raises(error, match=f"^max_shard_size is {given!r}, expected a number of bytes or a text"):
+        size_of("max_shard_size", given)

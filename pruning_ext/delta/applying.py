@@ -23,6 +23,7 @@ from pruning_ext.encoding import WHOLE, decode
 from pruning_ext.files import atomic_directory, write_json
 from pruning_ext.huggingface import save_configuration, set_generation_config, twin, unwrapped
 from pruning_ext.progress import progress
+from pruning_ext.sizes import size_of
 from pruning_ext.tensor_file import TensorFile
 
 _PATTERN = "model{suffix}.safetensors"
@@ -60,7 +61,7 @@ def apply_delta(
 
     Raises:
         TypeError: ``base`` is no transformers model. FileExistsError: ``output`` exists, is not empty, and
-            ``overwrite`` is false. FileNotFoundError, ValueError: as :func:`load_delta`; a
+            ``overwrite`` is false. FileNotFoundError, TypeError, ValueError: as :func:`load_delta`; a
             ``max_shard_size`` that is none; ``files`` that are not there, or would take the place of others.
         OSError: ``output`` cannot be written, on a full disk say; what was there stays.
     """
@@ -89,19 +90,9 @@ def apply_delta(
     return Path(output)
 
 
-def _shard_limit(given: int | str | None) -> int | str:
-    if given is None:
-        parameters = inspect.signature(transformers.PreTrainedModel.save_pretrained).parameters
-        default: int | str = parameters["max_shard_size"].default
-        return default
-    try:
-        split_torch_state_dict_into_shards({}, max_shard_size=given)
-        known = not isinstance(given, int) or given > 0
-    except ValueError:
-        known = False
-    if not known:
-        raise ValueError(f"max_shard_size is {given!r}, expected a number of bytes or a text such as '5GB'")
-    return given
+def _shard_limit(given: int | str | None) -> int:
+    parameters = inspect.signature(transformers.PreTrainedModel.save_pretrained).parameters
+    return size_of("max_shard_size", parameters["max_shard_size"].default if given is None else given)
 
 
 def _write_weights(
@@ -109,7 +100,7 @@ def _write_weights(
     model: Any,
     delta: DeltaFile,
     sources: dict[str, Tensor | None],
-    limit: int | str,
+    limit: int,
     show_progress: bool,
 ) -> None:
     owners = {other: name for name, entry in delta.tensors.items() for other in (name, *entry.tied)}

@@ -14,6 +14,7 @@ from pruning_ext.delta.file import DeltaFile
 from pruning_ext.encoding import decode
 from pruning_ext.huggingface import same_config, set_generation_config, unwrapped
 from pruning_ext.progress import progress
+from pruning_ext.pruners.method import check_module
 
 
 def load_delta(
@@ -34,10 +35,12 @@ def load_delta(
         show_progress: draw a progress bar on stderr.
 
     Raises:
+        TypeError: ``base`` is not a ``torch.nn.Module``.
         FileNotFoundError: not a delta directory. ValueError: another base, a base tensor that is missing,
             files that are truncated or altered, a version this library does not read. ``base`` is then
             unchanged, also with ``inplace``.
     """
+    check_module("base", base)
     base = unwrapped(base)
     with DeltaFile(directory) as delta:
         state, sources = checked_sources(delta, base, show_progress)

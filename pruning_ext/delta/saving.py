@@ -27,6 +27,7 @@ from pruning_ext.pruners.ken_reset import Resetting
 from pruning_ext.pruners.method import check_module, plan_for
 from pruning_ext.pruners.pairing import Pair, pair_tensors
 from pruning_ext.pruners.plan import Plan
+from pruning_ext.sizes import size_of
 
 MAX_SHARD_SIZE = 10**9
 """Bytes of a file, and about what is held in memory of a delta while it is written."""
@@ -52,7 +53,7 @@ def save_delta(
     config: PruneConfig | None = None,
     overwrite: bool = False,
     files: Iterable[str | Path] = (),
-    max_shard_size: int = MAX_SHARD_SIZE,
+    max_shard_size: int | str = MAX_SHARD_SIZE,
     show_progress: bool = False,
 ) -> Path:
     """Write what ``model`` has and ``base`` has not, so that :func:`load_delta` restores it bit for bit.
@@ -74,7 +75,7 @@ def save_delta(
             training, it is recorded as what was done earlier.
         overwrite: replace ``directory`` if it exists and is not empty.
         files: further files to copy into it, such as a tokenizer's.
-        max_shard_size: bytes beyond which another file is begun.
+        max_shard_size: bytes, or a text such as ``5GB``, beyond which another file is begun.
         show_progress: draw a progress bar on stderr.
 
     Returns:
@@ -90,14 +91,19 @@ def save_delta(
     check_module("model", model)
     check_module("base", base)
     model, base = unwrapped(model), unwrapped(base)
+    if config is not None and not isinstance(config, PruneConfig):
+        raise TypeError(
+            f"config is a {type(config).__name__}, expected a KENConfig, or that of another method"
+        )
     config = config or getattr(model, "pruning_config", None)
-    companions = named_companions(files, _NAMES)
+    companions, limit = named_companions(files, _NAMES), size_of("max_shard_size", max_shard_size)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         pairs = pair_tensors(model, base, "base")
-        shards = ShardWriter(temporary, max_shard_size)
+        described = _described(model, base)
+        shards = ShardWriter(temporary, limit)
         tensors = _write_pairs(shards, pairs, "write", show_progress)
         record = _record(config, contradicted=_is_contradicted(config, pairs, tensors))
-        _finish(temporary, shards, tensors, model, base, record, companions)
+        _finish(temporary, shards, tensors, {**record, **described}, model, companions)
     return Path(directory)
 
 
@@ -110,7 +116,7 @@ def prune_to_delta(
     device: torch.device | str | None = None,
     overwrite: bool = False,
     files: Iterable[str | Path] = (),
-    max_shard_size: int = MAX_SHARD_SIZE,
+    max_shard_size: int | str = MAX_SHARD_SIZE,
     show_progress: bool = False,
 ) -> DeltaResult:
     """Prune by KEN and write the delta in one go, without ever holding the pruned model.
@@ -128,7 +134,7 @@ def prune_to_delta(
         device: where rows are scored, some at a time; by default where they are. The models stay there.
         overwrite: replace ``directory`` if it exists and is not empty.
         files: further files to copy into it, such as a tokenizer's.
-        max_shard_size: bytes beyond which another file is begun.
+        max_shard_size: bytes, or a text such as ``5GB``, beyond which another file is begun.
         show_progress: draw a progress bar on stderr.
 
     Raises:
@@ -139,15 +145,17 @@ def prune_to_delta(
     if kind is not KENConfig:
         raise TypeError(f"config is a {kind.__name__}, expected a KENConfig: only KEN keeps a model's shape")
     model, pretrained = unwrapped(model), unwrapped(pretrained)
-    companions = named_companions(files, _NAMES)
+    check_module("model", model)
+    companions, limit = named_companions(files, _NAMES), size_of("max_shard_size", max_shard_size)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         made = plan_for(model, config, pretrained=pretrained, show_progress=show_progress)
         resetting = Resetting(model, made, pretrained, device=device)
-        shards = ShardWriter(temporary, max_shard_size)
+        described = _described(model, pretrained)
+        shards = ShardWriter(temporary, limit)
         criterion = resetting.config.criterion
         tensors = _write_pairs(shards, resetting.pairs, criterion, show_progress, resetting.pruned)
         record = _record(made.config, contradicted=False)
-        _finish(temporary, shards, tensors, model, pretrained, record, companions)
+        _finish(temporary, shards, tensors, {**record, **described}, model, companions)
     return DeltaResult(Path(directory), shards.bytes, made, resetting.report())
 
 
@@ -203,13 +211,22 @@ def _record(config: PruneConfig | None, *, contradicted: bool) -> dict[str, Any]
     return {"method": made and made["method"], "config": made, "earlier_config": earlier}
 
 
+def _described(model: nn.Module, base: nn.Module) -> dict[str, Any]:
+    """What is said of the two, before any work: JSON cannot hold every configuration."""
+    try:
+        return describe_model(model, base)
+    except TypeError as error:
+        raise TypeError(
+            f"the configuration of model ({type(model).__name__}) cannot be stored: {error}"
+        ) from error
+
+
 def _finish(
     directory: Path,
     shards: ShardWriter,
     tensors: dict[str, dict[str, Any]],
-    model: nn.Module,
-    base: nn.Module,
     record: dict[str, Any],
+    model: nn.Module,
     companions: Mapping[str, Path],
 ) -> None:
     """What stands beside the tensors: the configuration, the card, further files."""
@@ -218,7 +235,6 @@ def _finish(
         "format_version": FORMAT_VERSION,
         "library_version": __version__,
         **record,
-        **describe_model(model, base),
         "files": shards.close(),
         "tensors": tensors,
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from pruning_ext.huggingface import check_not_quantized
 
@@ -37,16 +39,27 @@ def named_state(model: nn.Module, role: str) -> dict[str, tuple[tuple[str, ...],
     """``name -> (tied names, tensor)`` of every parameter and persistent buffer, tied ones once.
 
     Raises:
-        ValueError: a tensor on the meta device, which has no values.
+        ValueError: state that is no tensor, or a sparse one, or one without values.
     """
     found: dict[object, list[str]] = {}
     state: dict[str, Tensor] = model.state_dict()
     for name, tensor in state.items():
-        if tensor.is_meta:
-            raise ValueError(f"{role}: tensor {name} is on the meta device, without values; load them first")
+        _check_tensor(name, tensor, role)
         place = (tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
         found.setdefault(place if tensor.numel() else name, []).append(name)
     return {names[0]: (tuple(names[1:]), state[names[0]]) for names in found.values()}
+
+
+def _check_tensor(name: str, tensor: Any, role: str) -> None:
+    if not isinstance(tensor, Tensor):  # of a module quantized by torch, or with get_extra_state()
+        kind = type(tensor).__name__
+        raise ValueError(f"{role}: {name} in its state is a {kind}: only tensors can be pruned or stored")
+    if is_lazy(tensor):
+        raise ValueError(f"{role}: tensor {name} has no shape yet; run a batch through its lazy module first")
+    if tensor.is_meta:
+        raise ValueError(f"{role}: tensor {name} is on the meta device, without values; load them first")
+    if tensor.layout != torch.strided:
+        raise ValueError(f"{role}: tensor {name} is sparse ({tensor.layout}); make it dense first")
 
 
 def pair_tensors(model: nn.Module, base: nn.Module, base_role: str = "pretrained") -> list[Pair]:

@@ -7,14 +7,15 @@ import os
 import re
 import shutil
 
+import numpy
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from pruning_ext.delta import load_delta, save_delta
+from pruning_ext.delta import load_delta, prune_to_delta, save_delta
 from pruning_ext.delta.file import CONFIG_NAME, WEIGHTS_NAME, checksum
-from pruning_ext.pruners import KENConfig, prune
+from pruning_ext.pruners import KENConfig, plan, prune
 from tests.tiny_models import assert_same_bits, make_pair, snapshot
 
 
@@ -166,6 +167,60 @@ def test_models_without_a_name_in_common_are_told_by_their_first_tensors(tmp_pat
     for arguments, role in ((("a/path", base), "model"), ((model, "a/path"), "base")):
         with pytest.raises(TypeError, match=f"{role} is a str, expected a torch.nn.Module: load it first"):
             save_delta(*arguments, tmp_path / "delta")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"config": "ken"}, TypeError, "config is a str, expected a KENConfig"),
+        ({"config": {"method": "ken"}}, TypeError, "config is a dict, expected a KENConfig"),
+        ({"max_shard_size": 1e9}, TypeError, "max_shard_size is 1000000000.0, expected a number of bytes"),
+        ({"max_shard_size": "much"}, ValueError, "max_shard_size is 'much'"),
+    ],
+)
+def test_bad_arguments_are_told_before_the_work(tmp_path, monkeypatch, options, error, sentence):
+    model, base = make_pair("llama")
+    monkeypatch.setattr("pruning_ext.delta.saving._write_pairs", lambda *_: pytest.fail("work was begun"))
+    with pytest.raises(error, match=sentence):
+        save_delta(model, base, tmp_path / "delta", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_configuration_that_json_cannot_hold_is_told_before_the_work(tmp_path, monkeypatch):
+    model, base = make_pair("llama")
+    model.config.learning_rate = numpy.float32(0.1)
+    monkeypatch.setattr("pruning_ext.delta.saving._write_pairs", lambda *_: pytest.fail("work was begun"))
+    sentence = r"the configuration of model \(LlamaForCausalLM\) cannot be stored: .*float32"
+    with pytest.raises(TypeError, match=sentence):
+        save_delta(model, base, tmp_path / "delta")
+    with pytest.raises(TypeError, match=sentence):
+        prune_to_delta(model, KENConfig(density=0.5), tmp_path / "delta", pretrained=base)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_instead_of_the_base_is_told(written):
+    directory, _ = written
+    with pytest.raises(TypeError, match=r"base is a str, expected a torch\.nn\.Module: load it first"):
+        load_delta("a/path", directory)
+
+
+def test_state_that_cannot_be_stored_is_named(tmp_path):
+    class Counting(torch.nn.Linear):
+        def get_extra_state(self):
+            return {"calls": 3}
+
+    sparse = torch.nn.Linear(3, 2)
+    sparse.weight = torch.nn.Parameter(sparse.weight.detach().to_sparse())
+    for made, sentence in [
+        (Counting(3, 2), "_extra_state in its state is a dict: only tensors can be"),
+        (sparse, r"tensor weight is sparse \(torch.sparse_coo\); make it dense first"),
+        (torch.nn.LazyLinear(2), "tensor weight has no shape yet; run a batch through its lazy module"),
+    ]:
+        with pytest.raises(ValueError, match=f"model: {sentence}"):
+            save_delta(made, torch.nn.Linear(3, 2), tmp_path / "delta")
+        with pytest.raises(ValueError, match=f"pretrained: {sentence}"):
+            plan(torch.nn.Linear(3, 2), KENConfig(density=0.5), pretrained=made)
     assert not list(tmp_path.iterdir())
 
 
