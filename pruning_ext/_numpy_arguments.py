@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pruning_ext._arguments import check_at_least
+from pruning_ext._unbuilt import not_built
 
 _FLOATS = (np.float64, np.float32, np.float16)
 
@@ -21,10 +22,7 @@ def native() -> ModuleType:
     try:
         from pruning_ext import _core
     except ImportError as error:
-        raise ImportError(
-            "pruning_ext is not built for this Python: install it with `pip install --no-build-isolation .` "
-            f"({error})"
-        ) from error
+        raise ImportError(f"{not_built('_core for this Python')} ({error})") from error
     if _core.isa_problem():
         warnings.warn(_core.isa_problem(), RuntimeWarning, stacklevel=2)
     return _core

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from pruning_ext import __version__
+from pruning_ext._unbuilt import not_built
 
 _DEVICES = ("cpu", "cuda")
 # The native ops behind each public function. None: plain PyTorch, which runs where PyTorch does.
@@ -39,7 +40,6 @@ _MADE_OF = {
     "mutual_information_topk_from_codes": ("mutual_information_topk",),
     "renyi_mutual_information": (),
 }
-_NOT_BUILT = "pruning_ext is not built: install it with `pip install --no-build-isolation .`"
 
 
 def info() -> dict[str, Any]:
@@ -58,9 +58,14 @@ def info() -> dict[str, Any]:
         * ``problems``: one sentence for each part that cannot be used, with the remedy. Empty if all is well.
     """
     problems: list[str] = []
-    build = _build(problems)
+    native: list[str] = []
+    build = _build(native)
     torch = _import_torch(problems)
-    instruction_set = _instruction_set(problems)
+    instruction_set = _instruction_set(native)
+    ops = {} if torch is None else _ops(torch, native)
+    numpy = [] if instruction_set is None else _numpy_ops(native)
+    if build is None:  # one remedy for all of them
+        native = native[:1]
     return {
         "versions": {
             "pruning_ext": __version__,
@@ -76,9 +81,9 @@ def info() -> dict[str, Any]:
             "threads": None if torch is None else torch.get_num_threads(),
         },
         "cuda": _cuda(torch),
-        "ops": {} if torch is None else _ops(torch, problems),
-        "numpy": [] if instruction_set is None else _numpy_ops(problems),
-        "problems": list(dict.fromkeys(problems)),
+        "ops": ops,
+        "numpy": numpy,
+        "problems": [*problems, *dict.fromkeys(native)],
     }
 
 
@@ -95,8 +100,7 @@ def main() -> None:
         lines.append(("torch served", f"{oldest} and later (built with {built_with})"))
         sets = ", ".join(build["instruction_sets"])
         lines.append(("instruction sets", f"{sets}; here: {cpu['instruction_set'] or 'unknown'}"))
-        kernels = f"toolkit {build['cuda']}, architectures {', '.join(build['cuda_architectures'])}"
-        lines.append(("CUDA kernels", kernels if build["cuda"] else "not built"))
+        lines.append(("CUDA kernels", _cuda_kernels(build, versions["torch"] and not cuda["torch"])))
     lines.append(("threads", f"{cpu['threads'] or 'unknown'} of {cpu['cores']} cores"))
     if versions["torch"] is not None:
         lines.append(("torch's CUDA", cuda["torch"] or "none (a CPU build)"))
@@ -116,10 +120,17 @@ def main() -> None:
         print(f"\n{problem}")
 
 
+def _cuda_kernels(build: dict[str, Any], idle: bool) -> str:
+    if not build["cuda"]:
+        return "not built"
+    built = f"toolkit {build['cuda']}, architectures {', '.join(build['cuda_architectures'])}"
+    return f"{built}; not loaded, torch is a CPU build" if idle else built
+
+
 def _build(problems: list[str]) -> dict[str, Any] | None:
     path = Path(__file__).with_name("build_info.json")
     if not path.exists():
-        problems.append(_NOT_BUILT)
+        problems.append(not_built(path.name))
         return None
     recorded = json.loads(path.read_text())
     return {
@@ -156,7 +167,7 @@ def _instruction_set(problems: list[str]) -> str | None:
     try:
         from pruning_ext import _core
     except ImportError as error:
-        problems.append(f"{_NOT_BUILT} ({error})")
+        problems.append(f"{not_built('_core for this Python')} ({error})")
         return None
     if _core.isa_problem():
         problems.append(_core.isa_problem())

@@ -104,6 +104,13 @@ def test_a_known_instruction_set_is_no_problem(wanted):
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+@pytest.mark.skipif(torch.version.cuda is not None, reason="torch is a CUDA build, which loads the kernels")
+@pytest.mark.skipif(not _native.build_info()["cuda"], reason="built without CUDA kernels")
+def test_kernels_that_this_torch_cannot_load_are_said_to_be_idle():
+    (line,) = re.findall(r"CUDA kernels .*", python("-m", "pruning_ext.info").stdout)
+    assert line.endswith("; not loaded, torch is a CPU build")
+
+
 def test_as_a_program_it_prints_every_op_and_warns_of_nothing():
     done = python("-W", "error", "-m", "pruning_ext.info")
     assert done.returncode == 0, done.stderr
@@ -146,8 +153,13 @@ def test_a_package_that_is_not_built_says_so(tmp_path):
     assert found["ops"] == {}
     assert found["numpy"] == []
     assert found["cpu"]["instruction_set"] is None
-    assert all("not built" in problem and "pip install" in problem for problem in found["problems"])
-    assert found["problems"]
+    remedy = "install it with `pip install --no-build-isolation .`"
+    assert found["problems"] == [f"pruning_ext is not built: build_info.json is missing; {remedy}"]
+
+    (tmp_path / "setup.py").touch()  # as in the sources, whose folder hides what is installed
+    done = python("-c", code, json.dumps([str(tmp_path), *[path for path in sys.path if path]]), cwd=tmp_path)
+    (problem,) = json.loads(done.stdout.splitlines()[1])["problems"]
+    assert "start Python in another folder" in problem
 
 
 def test_public_names_exist_and_type_checkers_see_the_same():

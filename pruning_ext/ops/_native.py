@@ -6,15 +6,14 @@ import contextlib
 import json
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from pruning_ext._numpy_arguments import native
+from pruning_ext._unbuilt import PACKAGE, not_built
 
-PACKAGE = Path(__file__).resolve().parent.parent
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _MARK = "pruning_ext: "  # csrc/common/torch_op.h begins sentences meant for the user with it
 
@@ -50,14 +49,7 @@ def _load_cuda() -> str:
 
 
 if not (PACKAGE / "_C.so").exists():
-    if (PACKAGE.parent / "setup.py").exists():  # the sources come before what is installed, from their folder
-        raise ImportError(
-            f"pruning_ext is imported from its sources in {PACKAGE.parent}, where it is not built: start "
-            "Python in another folder, or build it there with `pip install --no-build-isolation -e .`"
-        )
-    raise ImportError(
-        "pruning_ext is not built: _C.so is missing; install it with `pip install --no-build-isolation .`"
-    )
+    raise ImportError(not_built("_C.so"))
 _load("_C.so")
 with contextlib.suppress(ImportError):  # for its warning alone; pruning_ext.info says that it is missing
     native()
