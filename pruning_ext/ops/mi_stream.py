@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +27,9 @@ from pruning_ext.ops.mi_reductions import (
     mutual_information_topk_from_codes,
 )
 
+PIECE = 8192
+"""Samples up to which pieces are joined: what is copied again and again stays small."""
+
 
 class CodePiece(NamedTuple):
     """Codes of some samples: with at most 16 bins two to a byte, the earlier in the lower half."""
@@ -44,6 +48,14 @@ class CodePiece(NamedTuple):
         data[:, : odd.shape[1]] |= odd << 4
         return cls(data, codes.shape[1], True)
 
+    @classmethod
+    def joined(cls, pieces: Sequence[CodePiece], bins: int) -> CodePiece:
+        """One piece of all their samples, in their order."""
+        if any(piece.packed and piece.samples % 2 for piece in pieces[:-1]):  # the next begins amid a byte
+            return cls.of(unpacked(pieces), bins)
+        data = torch.cat([piece.data for piece in pieces], 1)
+        return cls(data, sum(piece.samples for piece in pieces), pieces[0].packed)
+
     def write_to(self, codes: Tensor) -> None:
         """Write them to ``codes``, uint8 ``[N, samples]``."""
         if not self.packed:
@@ -54,23 +66,65 @@ class CodePiece(NamedTuple):
         odd.copy_(self.data[:, : odd.shape[1]] >> 4)
 
 
+def unpacked(pieces: Sequence[CodePiece]) -> Tensor:
+    """The codes of all ``pieces``, uint8 ``[N, T]``, in memory of their own."""
+    data = pieces[0].data
+    codes = data.new_empty((len(data), sum(piece.samples for piece in pieces)))
+    first = 0
+    for piece in pieces:
+        piece.write_to(codes[:, first : first + piece.samples])
+        first += piece.samples
+    return codes
+
+
+def joins_from(sizes: Sequence[int], size: int) -> int:
+    """Where the pieces begin that a new one of ``size`` samples is joined with; none if ``len(sizes)``.
+
+    A piece is joined with what follows it once that is more than half as large, so it grows by half at least
+    each time it is copied, and short batches leave few pieces however many they are.
+    """
+    first = len(sizes)
+    while first and sizes[first - 1] < 2 * size and sizes[first - 1] + size <= PIECE:
+        first -= 1
+        size += sizes[first]
+    return first
+
+
 class Taken(NamedTuple):
-    """What a stream has taken up. It is replaced whole, or ``codes`` grows by a piece: never half a step."""
+    """What a stream has taken up. It is replaced whole, never altered: copies of a stream may share it."""
 
     like: Tensor  # empty, of the batches' width, dtype and device
-    first: list[Tensor]  # [t, N], until there are edges
-    num_first: int  # samples in them
+    first: tuple[Tensor, ...]  # [t, N], until there are edges
     edges: Tensor | None
-    codes: list[CodePiece]  # from then on
+    codes: tuple[CodePiece, ...]  # from then on
+
+    @property
+    def samples(self) -> int:
+        return sum(map(len, self.first)) + sum(piece.samples for piece in self.codes)
+
+    def with_first(self, rows: Tensor) -> Taken:
+        """This and some of the first samples ``[t, N]``."""
+        begin = joins_from([len(piece) for piece in self.first], len(rows))
+        last = torch.cat([*self.first[begin:], rows])  # a copy: the caller may write the next batch there
+        return self._replace(first=(*self.first[:begin], last))
+
+    def with_codes(self, codes: Tensor, bins: int) -> Taken:
+        """This and codes, uint8 ``[N, t]``, that nothing else writes to."""
+        begin = joins_from([piece.samples for piece in self.codes], codes.shape[1])
+        last = CodePiece.of(codes, bins)
+        if begin < len(self.codes):
+            last = CodePiece.joined([*self.codes[begin:], last], bins)
+        return self._replace(codes=(*self.codes[:begin], last))
 
 
 class MutualInformation:
     """All-pairs mutual information over a stream of batches, one code for each value.
 
     The first ``edge_samples`` samples are kept as they are and fix the edges; from then on only codes are
-    kept: a byte each, with at most 16 bins half a byte, ``N T / 2`` in all. How the stream was cut into
-    batches makes no difference, and up to ``edge_samples`` samples the result is that of
-    :func:`mutual_information` for all at once, to the last bit.
+    kept: a byte each, with at most 16 bins half a byte, ``N T / 2`` in all, however short the batches. While
+    a result is computed they are unpacked, ``N T`` bytes more. How the stream was cut into batches makes no
+    difference, and up to ``edge_samples`` samples the result is that of :func:`mutual_information` for all at
+    once, to the last bit. A copy of a stream goes on by itself.
 
     >>> information = MutualInformation(bins=8)
     >>> for batch in torch.randn(4, 1000, 3):
@@ -115,14 +169,12 @@ class MutualInformation:
     @property
     def num_samples(self) -> int:
         """Samples taken up so far."""
-        if self._taken is None:
-            return 0
-        return self._taken.num_first + sum(piece.samples for piece in self._taken.codes)
+        return 0 if self._taken is None else self._taken.samples
 
     @property
     def edges(self) -> Tensor | None:
-        """``[N, bins - 1]`` once ``edge_samples`` samples have fixed them, else ``None``."""
-        return None if self._taken is None else self._taken.edges
+        """A copy ``[N, bins - 1]`` once ``edge_samples`` samples have fixed them, else ``None``."""
+        return None if self._taken is None or self._taken.edges is None else self._taken.edges.clone()
 
     def update(self, batch: Tensor) -> None:
         """Take up a batch of samples ``[t, N]``; one that raises leaves everything as it was.
@@ -132,30 +184,26 @@ class MutualInformation:
             ValueError: another width or device than the first batch's, NaN or infinity.
         """
         check_columns(batch, "batch")
-        taken = self._taken or Taken(batch.detach().new_empty((0, batch.shape[1])), [], 0, None, [])
+        taken = self._taken or Taken(batch.detach().new_empty((0, batch.shape[1])), (), None, ())
         _check_like_first(batch, taken.like)
         finite = torch.isfinite(batch).all(0)
         if not finite.all():
             raise ValueError(f"batch has NaN or infinity in column {int((~finite).nonzero()[0])}")
         batch = batch.detach()
-        if taken.edges is not None:
-            taken.codes.extend(self._pieces(batch, taken.edges))
-            return
-        head = batch[: self.edge_samples - taken.num_first]
-        num_first = taken.num_first + len(head)
-        if num_first < self.edge_samples:  # a copy: the caller may write the next batch into the same tensor
-            self._taken = taken._replace(first=[*taken.first, head.clone()], num_first=num_first)
-            return
-        codes, edges = discretize(torch.cat([*taken.first, head]), self.bins, self.strategy)
-        pieces = [CodePiece.of(codes, self.bins), *self._pieces(batch[len(head) :], edges)]
-        self._taken = Taken(taken.like, [], 0, edges, pieces)
-
-    def _pieces(self, batch: Tensor, edges: Tensor) -> list[CodePiece]:
-        """The batch's codes; none of an empty one."""
-        return [CodePiece.of(discretize(batch, edges=edges)[0], self.bins)] if len(batch) else []
+        if taken.edges is None and len(batch):
+            head = batch[: self.edge_samples - taken.samples]
+            batch = batch[len(head) :]
+            if taken.samples + len(head) < self.edge_samples:
+                taken = taken.with_first(head)
+            else:
+                codes, edges = discretize(torch.cat([*taken.first, head]), self.bins, self.strategy)
+                taken = Taken(taken.like, (), edges, ()).with_codes(codes, self.bins)
+        if taken.edges is not None and len(batch):
+            taken = taken.with_codes(discretize(batch, edges=taken.edges)[0], self.bins)
+        self._taken = taken
 
     def codes(self) -> Tensor:
-        """Codes of all samples so far, uint8 ``[N, T]``.
+        """Codes of all samples so far, uint8 ``[N, T]``, in memory of their own.
 
         Raises:
             ValueError: fewer than two samples.
@@ -165,16 +213,7 @@ class MutualInformation:
             raise ValueError(f"MutualInformation needs at least 2 samples, has {samples}")
         if taken.edges is None:
             return discretize(torch.cat(taken.first), self.bins, self.strategy)[0]
-        if len(taken.codes) == 1 and not taken.codes[0].packed:
-            return taken.codes[0].data
-        codes = taken.edges.new_empty((len(taken.edges), samples), dtype=torch.uint8)
-        first = 0
-        for piece in taken.codes:
-            piece.write_to(codes[:, first : first + piece.samples])
-            first += piece.samples
-        if self.bins > 16:  # nothing to unpack again
-            self._taken = taken._replace(codes=[CodePiece.of(codes, self.bins)])
-        return codes
+        return unpacked(taken.codes)
 
     def compute(self) -> Tensor:
         """Mutual information ``[N, N]`` of all samples so far: float64 for float64 batches, else float32."""

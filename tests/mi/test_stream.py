@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -110,6 +111,61 @@ def test_memory_is_as_promised(activations: Callable[..., Tensor], bins: int, by
         kept = [tensor for tensor in _tensors(vars(information)) if tensor.dtype == torch.uint8]
         assert sum(tensor.untyped_storage().nbytes() for tensor in kept) == bytes_each * x.numel()
         information.compute()
+
+
+@pytest.mark.parametrize(("bins", "bytes_each"), [(16, 0.5), (40, 1)])
+@pytest.mark.parametrize("edge_samples", [100, 5000])
+@pytest.mark.parametrize("sizes", [[1], [2], [3], [129], [0, 1, 60, 7, 200]], ids=str)
+def test_short_batches_leave_few_pieces(
+    monkeypatch: pytest.MonkeyPatch, sizes: list[int], edge_samples: int, bins: int, bytes_each: float
+) -> None:
+    """A tensor for each would take many times the memory of what is in it."""
+    monkeypatch.setattr(sys.modules[MutualInformation.__module__], "PIECE", 256)
+    x = torch.randn(2000, 5, generator=torch.Generator().manual_seed(0))
+    information = MutualInformation(bins=bins, edge_samples=edge_samples)
+    for size in itertools.cycle(sizes):
+        if information.num_samples == len(x):
+            break
+        information.update(x[information.num_samples :][:size])
+    kept = _tensors(vars(information))
+    assert len(kept) < 2 + 2 * len(x) / 256 + 10
+    codes = sum(tensor.untyped_storage().nbytes() for tensor in kept if tensor.dtype == torch.uint8)
+    if edge_samples == 100:
+        assert bytes_each * x.numel() <= codes <= bytes_each * x.numel() + 5 * len(kept)
+    edges = None if edge_samples > len(x) else discretize(x[:edge_samples], bins)[1]
+    assert torch.equal(information.codes(), discretize(x, bins, edges=edges)[0])
+
+
+@pytest.mark.parametrize("bins", [8, 40])
+def test_what_is_handed_out_may_be_written_to(activations: Callable[..., Tensor], bins: int) -> None:
+    x = activations(300, 0)
+    information = _stream(x[:200], 200, bins=bins, edge_samples=100)
+    edges = discretize(x[:100], bins)[1]
+    information.codes().zero_()
+    assert information.edges is not None
+    information.edges.zero_()
+    information.update(x[200:])
+    assert torch.equal(information.edges, edges)
+    assert torch.equal(information.codes(), discretize(x, edges=edges)[0])
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("bins", [8, 40])
+@pytest.mark.parametrize("edge_samples", [50, 120, 1000])
+def test_a_copy_goes_on_by_itself(
+    activations: Callable[..., Tensor],
+    copied: Callable[[MutualInformation], MutualInformation],
+    bins: int,
+    edge_samples: int,
+) -> None:
+    x = activations(300, 0)
+    one = _stream(x[:100], 33, bins=bins, edge_samples=edge_samples)
+    other = copied(one)
+    other.update(-x[200:])
+    one.update(x[100:])
+    both = _stream(torch.cat([x[:100], -x[200:]]), 200, bins=bins, edge_samples=edge_samples)
+    assert torch.equal(one.codes(), _stream(x, 300, bins=bins, edge_samples=edge_samples).codes())
+    assert torch.equal(other.codes(), both.codes())
 
 
 def _tensors(value: object) -> list[Tensor]:
