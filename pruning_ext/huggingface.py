@@ -19,6 +19,9 @@ from pruning_ext.files import refusals_named
 # Where a model came from and how it runs, not what it is.
 _VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
 
+# Where wrappers keep the module that they wrap, and what they insert into the names of its tensors.
+_WRAPPERS = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
+
 
 def describe_model(model: nn.Module, base: nn.Module) -> dict[str, Any]:
     """What a delta records about its two models: classes, names, configuration, dtype."""
@@ -40,9 +43,23 @@ def model_name(model: nn.Module) -> str | None:
 
 
 def unwrapped(model: Any) -> Any:
-    """The model that ``torch.compile`` wrapped, whose names have no prefix; any other, or none, as it is."""
+    """The model that ``torch.compile`` wrapped, whose names have no prefix; any other, or none, as it is.
+
+    Raises:
+        ValueError: modules inside are wrapped, by ``torch.compile`` one by one, by FSDP, or for activation
+            checkpointing. Their tensors have names that no other model of the class has, in memory or on disk.
+    """
     inner: Any = getattr(model, "_orig_mod", None)
-    return inner if isinstance(inner, nn.Module) else model
+    model = inner if isinstance(inner, nn.Module) else model
+    for name, _ in model.named_modules() if isinstance(model, nn.Module) else ():
+        owner, _, wrapper = name.rpartition(".")
+        if wrapper in _WRAPPERS:
+            kind = type(model.get_submodule(owner)).__name__
+            raise ValueError(
+                f"{type(model).__name__} has wrapped modules, {owner or 'itself'} ({kind}) first, and so "
+                f"tensors of other names: put {name} in its place, and wrap it after the work"
+            )
+    return model
 
 
 def main_dtype(model: nn.Module) -> str:

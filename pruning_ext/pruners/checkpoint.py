@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from pruning_ext.companions import MODEL_NAMES, copy_companions, named_companions
 from pruning_ext.files import atomic_directory, write_json
-from pruning_ext.huggingface import find_model_class, save_model
+from pruning_ext.huggingface import find_model_class, save_model, unwrapped
 from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
+from pruning_ext.pruners.method import check_module
 
 REPORT_NAME = "pruning_report.json"
 
@@ -45,9 +46,13 @@ def export(
         FileExistsError: ``directory`` exists and ``overwrite`` is false, or ``tokenizer`` has written one of
             ``files``.
         FileNotFoundError: one of ``files`` is not there.
-        ValueError: two ``files`` of one name, or one of a name that the model's own have.
+        TypeError: ``model`` is not a ``torch.nn.Module``.
+        ValueError: two ``files`` of one name, or one of a name that the model's own have; a model with
+            modules that are wrapped.
         OSError: it cannot be written, a full disk say; what was there stays.
     """
+    check_module("model", model)
+    model = unwrapped(model)
     companions = named_companions(files, (*MODEL_NAMES, REPORT_NAME))
     if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):
         model = copy.deepcopy(model)

@@ -160,7 +160,9 @@ def prune(
 
     Raises:
         TypeError: a model that is not a ``torch.nn.Module``, its name say.
-        ValueError: a plan that was made for a model with other tensors.
+        ValueError: a plan that was made for a model with other tensors; modules of a model that
+            ``torch.compile`` has wrapped one by one, which ``module.compile()`` does not, or that FSDP or
+            activation checkpointing has.
 
     Warns:
         PruningWarning: for KEN, no weight differs; for MI, too few tokens for what is estimated.

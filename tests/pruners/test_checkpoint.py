@@ -125,6 +125,11 @@ def test_export_never_overwrites_unasked(tmp_path: Path) -> None:
     assert torch.equal(logits(load_pruned(tmp_path / "there"), batch), logits(tiny("llama"), batch))
 
 
+def test_what_is_no_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"model is a str, expected a torch\.nn\.Module: load it first"):
+        export("bert", tmp_path / "out")  # type: ignore[arg-type]
+
+
 def test_further_files_never_take_the_place_of_the_models(tmp_path: Path) -> None:
     class Tokenizer:
         def save_pretrained(self, directory: Path) -> None:
