@@ -1,8 +1,10 @@
 """Help, and mistakes in a command line, are told without torch: at once, not after seconds of importing."""
 
 import ast
+import dataclasses
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from pruning_ext import choices, cli
-from pruning_ext.cli.parsers import METHODS
+from pruning_ext.cli.parsers import METHODS, defaults
 from pruning_ext.pruners import KENConfig, MIConfig
 from pruning_ext.pruners.config import PruneConfig
+from pruning_ext.pruners.mi_config import DEFAULT_TOKENS
 
 PARSERS = Path(cli.__file__).with_name("parsers")
 TELL = """
@@ -57,6 +60,14 @@ def test_help_imports_nothing_heavy(command):
         (("mi", "MODEL", "--selection", "none", "-o", "out"), "invalid choice: 'none'"),
         (("apply", "BASE", "DELTA", "-o", "out", "--dense"), "unrecognized arguments: --dense"),
         (("bench", "svm"), "no family is called 'svm'"),
+        (
+            ("bench", "--threads", "1", "kde"),
+            "'kde' is no number of threads (families stand before the options)",
+        ),
+        (
+            ("ken", "--targets", "query", *MODELS, "-o", "out"),
+            "usage: pruning-ext ken FINETUNED PRETRAINED -o DIR",
+        ),
     ],
 )
 def test_mistakes_import_nothing_heavy(arguments, sentence):
@@ -95,11 +106,40 @@ def test_parsers_import_parsers_and_words_alone(path):
 
 
 def test_every_command_has_its_module():
-    names = {path.stem for path in PARSERS.glob("*.py")} - {"__init__", "options"}
+    names = {path.stem for path in PARSERS.glob("*.py")} - {"__init__", "options", "defaults"}
     assert {method.NAME for method in METHODS} <= names
     assert {"apply", "plan", "info", "bench"} <= names
     for name in names:
         assert importlib.util.find_spec(f"pruning_ext.cli.{name}"), name
+
+
+@pytest.mark.parametrize(
+    ("config_type", "stated"), [(KENConfig, defaults.KEN), (MIConfig, defaults.MI)], ids=["ken", "mi"]
+)
+def test_the_help_states_each_default(config_type, stated, capsys):
+    found = {field.name: field.default for field in dataclasses.fields(config_type)}
+    assert {name: value for name, value in found.items() if value not in (None, ())} == stated
+    assert cli.main([config_type.method, "--help"]) == 0
+    options = " ".join(capsys.readouterr().out.split()).partition("what to prune:")[2]
+    for name, value in stated.items():
+        word = ("no", "yes")[value] if isinstance(value, bool) else value
+        option = f"--{name.replace('_', '-')}"
+        assert re.search(rf" {option}[ ,](?:(?! --(?!no-)[a-z-]+[ ,]).)*\(default {word}\)", options), name
+
+
+def test_the_help_states_the_tokens_of_each_estimator():
+    assert defaults.TOKENS == DEFAULT_TOKENS
+
+
+@pytest.mark.parametrize("method", ["ken", "mi"])
+def test_help_of_a_plan_is_of_a_plan(method, capsys):
+    assert cli.main(["plan", method, "--help"]) == 0
+    planned = capsys.readouterr().out
+    assert "Nothing is written but the plan" in planned
+    assert "What is written is" not in planned
+    assert planned.count(f"    pruning-ext plan {method} ") >= 3
+    assert cli.main([method, "--help"]) == 0
+    assert "What is written is" in capsys.readouterr().out
 
 
 def configurations():

@@ -4,9 +4,9 @@ Help and mistakes in a command line are told from here alone. What a command doe
 name in :mod:`pruning_ext.cli`, imported once its command line has been read; its ``run`` takes the parsed
 arguments.
 
-A pruning method is one module here with ``NAME``, ``HELP``, ``DESCRIPTION``, and the functions of
-:class:`MethodParser`, and one module there with ``run`` and ``make_plan``; listing it in ``METHODS`` gives it
-the commands ``pruning-ext NAME`` and ``pruning-ext plan NAME``.
+A pruning method is one module here with what :class:`MethodParser` lists, and one module there with ``run``
+and ``make_plan``; listing it in ``METHODS`` gives it the commands ``pruning-ext NAME`` and ``pruning-ext plan
+NAME``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class MethodParser(Protocol):
 
     NAME: str
     HELP: str
+    MODELS: str
     DESCRIPTION: str
+    PLAN_DESCRIPTION: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the models and the options that make the configuration."""
@@ -60,33 +62,44 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pruning-ext {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for method in METHODS:
-        added = _add_command(commands, method.NAME, method.HELP, method.DESCRIPTION)
+        usage = f"{method.MODELS} -o DIR [options]"
+        added = _add_command(commands, method.NAME, method.HELP, method.DESCRIPTION, usage)
         method.add_arguments(added)
         method.add_run_arguments(added)
         add_output_options(added)
-    apply.add_arguments(_add_command(commands, "apply", apply.HELP, apply.DESCRIPTION))
+    usage = "BASE DELTA -o DIR [options]"
+    apply.add_arguments(_add_command(commands, "apply", apply.HELP, apply.DESCRIPTION, usage))
     raw = argparse.RawDescriptionHelpFormatter
     planning = commands.add_parser(
         "plan", help=plan.HELP, description=plan.DESCRIPTION, formatter_class=raw, allow_abbrev=False
     )
     planned = planning.add_subparsers(metavar="METHOD", required=True)
     for method in METHODS:
-        added = _add_command(planned, method.NAME, method.HELP, method.DESCRIPTION)
+        usage = f"{method.MODELS} [options]"
+        added = _add_command(planned, method.NAME, method.HELP, method.PLAN_DESCRIPTION, usage)
         method.add_arguments(added)
         plan.add_arguments(added)
         added.set_defaults(command="plan", method=method.NAME)
-    _add_command(commands, "info", info.HELP, info.DESCRIPTION)
-    added = _add_command(commands, "bench", bench.HELP, bench.DESCRIPTION)
+    _add_command(commands, "info", info.HELP, info.DESCRIPTION, "[options]")
+    added = _add_command(commands, "bench", bench.HELP, bench.DESCRIPTION, "[FAMILY ...] [options]")
     bench.add_arguments(added)
     added.set_defaults(check=bench.check)
     return parser
 
 
 def _add_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help: str, description: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    help: str,
+    description: str,
+    usage: str,
 ) -> argparse.ArgumentParser:
+    """One command. Its usage line is ours: argparse's has the options first, and one of several values would
+    swallow the models behind it.
+    """
     parser = commands.add_parser(
         name,
+        usage=f"%(prog)s {usage}",
         help=help,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,

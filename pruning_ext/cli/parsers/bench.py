@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", choices=("cpu", "cuda", "all"), default="all", help="default: all present")
     group.add_argument(
         "--threads",
-        type=int,
+        type=_threads,
         nargs="+",
         metavar="N",
-        help="default: 1; with --full 1 and the number of cores",
+        help="default: 1; with --full 1 and the number of cores (after the families)",
     )
     group.add_argument("--rounds", type=int, metavar="N", help="repetitions; default: 3, with --full 7")
     group = parser.add_argument_group("results")
@@ -61,6 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="times as long that counts as slower; default: 1.1",
     )
     group.add_argument("--any-machine", action="store_true", help="compare with another machine's file, too")
+
+
+def _threads(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        message = f"{text!r} is no number of threads (families stand before the options)"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def check(args: argparse.Namespace) -> None:

@@ -31,7 +31,14 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_config_options(parser: argparse.ArgumentParser, seed_help: str) -> argparse._ArgumentGroup:
+def said(switch: object) -> str:
+    """A switch's default as a word."""
+    return "yes" if switch else "no"
+
+
+def add_config_options(
+    parser: argparse.ArgumentParser, targets_help: str, seed_help: str
+) -> argparse._ArgumentGroup:
     """The options of every configuration; returns the group, for those of the method."""
     group = parser.add_argument_group("what to prune")
     group.add_argument(
@@ -40,13 +47,8 @@ def add_config_options(parser: argparse.ArgumentParser, seed_help: str) -> argpa
         metavar="FILE",
         help="YAML with the fields of the configuration; options given here override it",
     )
-    group.add_argument(
-        "--targets",
-        nargs="+",
-        metavar="NAME",
-        help="modules or parameters to prune, by whole name or last parts, or a pattern re:...; default: all",
-    )
-    group.add_argument("--ignore", nargs="+", metavar="NAME", help="modules or parameters to leave alone")
+    group.add_argument("--targets", nargs="+", metavar="NAME", help=targets_help)
+    group.add_argument("--ignore", nargs="+", metavar="NAME", help="what to leave alone, named likewise")
     group.add_argument("--seed", type=int, metavar="N", help=seed_help)
     return group
 
