@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 _POSITIONS = ("position_embeddings", "wpe", "embed_positions")
+_PER_TOKEN = ("token_type_ids", "position_ids")
 _LABELS = ("labels", "label", "label_ids", "start_positions", "end_positions", "next_sentence_label")
 
 
@@ -47,10 +48,11 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
     They are read once and kept, since several passes may need them: 16 bytes per token of text.
 
     Raises:
-        ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D or not of the ids'
-            shape, inputs that the model does not read, token ids or lengths that it has no embedding for.
-        TypeError: one string instead of texts, an item that is neither a tensor nor a mapping, token ids
-            that are not integers, or images that are.
+        ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D or has values below
+            0, a mask, token types or positions not of the ids' shape, inputs that the model does not read,
+            token ids or lengths that it has no embedding for.
+        TypeError: one string instead of texts, an item that is neither a tensor nor a mapping, ids that are
+            not int64 or int32, or images that are integers.
     """
     if not isinstance(calibration, Calibration):
         calibration = Calibration(calibration)
@@ -79,7 +81,9 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
         raise ValueError("calibration is empty: it has no text and no batch")
     check_inputs(model, batches)
     if count_tokens(batches) == 0:
-        raise ValueError("calibration is empty: every token in it is padding")
+        raise ValueError(
+            "calibration is empty: every token in it is padding (in attention_mask 1 is a token, 0 padding)"
+        )
     return batches
 
 
@@ -115,18 +119,20 @@ def _main_input(model: nn.Module) -> str:
 
 def check_inputs(model: nn.Module, batches: Sequence[Batch]) -> None:
     """What the model reads, of the right kind: token ids that it has embeddings for, in sequences that it has
-    positions for, with a mask of their shape; images as floating-point numbers.
+    positions for, with a mask and token types of their shape; images as floating-point numbers.
 
     Raises:
-        TypeError: ids that are not integers, or images that are.
-        ValueError: no such input, an id outside the vocabulary, a sequence that is too long, or a mask of
-            another shape.
+        TypeError: ids that are not int64 or int32, or images that are integers.
+        ValueError: no such input, an id outside the vocabulary, a sequence that is too long, a mask, token
+            types or positions of another shape, or a mask with values below 0.
     """
     table: Any = getattr(model, "get_input_embeddings", lambda: None)()
     vocabulary = getattr(table, "num_embeddings", None)  # none for images
     positions = most_positions(model)
     for number, batch in enumerate(batches):
         _check_kind(model, batch, number)
+        _check_shapes(batch, number)
+        _check_mask(batch, number)
         ids = batch.inputs.get("input_ids")
         if ids is None or not ids.numel():
             continue
@@ -152,20 +158,42 @@ def _check_kind(model: nn.Module, batch: Batch, number: int) -> None:
             f"{type(model).__name__} reads {main}"
         )
     for name, value in inputs.items():
-        if name == "input_ids" and value.is_floating_point():
-            raise TypeError(f"input_ids of calibration batch {number} are {value.dtype}, expected integers")
+        if name.endswith("_ids") and value.dtype not in (torch.int64, torch.int32):
+            raise TypeError(
+                f"{name} of calibration batch {number} are {value.dtype}, expected int64 or int32"
+            )
         if name == "pixel_values" and not value.is_floating_point():
             raise TypeError(
                 f"pixel_values of calibration batch {number} are {value.dtype}, expected floating-point: "
                 "give what the model's image processor makes of the images"
             )
-        if name in ("input_ids", "inputs_embeds") and batch.mask is not None:
-            shape = list(value.shape[:2])
-            if list(batch.mask.shape) != shape:
-                raise ValueError(
-                    f"attention_mask of calibration batch {number} has shape {list(batch.mask.shape)}, and "
-                    f"{name} has {shape}"
-                )
+
+
+def _check_shapes(batch: Batch, number: int) -> None:
+    """A mask for each token; types and positions for each token, or the same for all sequences."""
+    main = next((name for name in ("input_ids", "inputs_embeds") if name in batch.inputs), None)
+    if main is None:
+        return
+    shape = batch.inputs[main].shape[:2]
+    for name in ("attention_mask", *_PER_TOKEN):
+        value = batch.inputs.get(name)
+        if value is None or value.shape == shape:
+            continue
+        same_for_all = value.shape[-1:] == shape[1:] and (value.dim() != 2 or len(value) == 1)
+        if name not in _PER_TOKEN or not same_for_all:
+            raise ValueError(
+                f"{name} of calibration batch {number} has shape {list(value.shape)}, and {main} has "
+                f"{list(shape)}"
+            )
+
+
+def _check_mask(batch: Batch, number: int) -> None:
+    mask = batch.inputs.get("attention_mask")
+    if mask is not None and not bool((mask >= 0).all()):
+        raise ValueError(
+            f"attention_mask of calibration batch {number} holds values below 0 or NaN: expected is 1 for a "
+            "token and 0 for padding, not what is added to attention scores"
+        )
 
 
 def most_positions(model: nn.Module) -> int | None:

@@ -115,7 +115,7 @@ def test_lengths_and_ids_at_the_limit_run_and_those_beyond_are_a_sentence(kind: 
         (
             [{"input_ids": torch.ones(1, 3).long(), "attention_mask": torch.zeros(1, 3)}],
             ValueError,
-            "is padding",
+            r"every token in it is padding \(in attention_mask 1 is a token, 0 padding\)",
         ),
         (["some text"], ValueError, "texts but no tokenizer"),
         ("some text", TypeError, "is one string, 'some text': give a list"),
@@ -154,6 +154,48 @@ def test_bad_calibration_is_a_sentence(data: Any, error: type[Exception], senten
             r"attention_mask of calibration batch 0 has shape \[6, 4\], and inputs_embeds has \[4, 6\]",
         ),
         (
+            "llama",
+            {"input_ids": torch.ones(2, 3).long(), "attention_mask": torch.tensor([[0, 0, -1e9]] * 2)},
+            ValueError,
+            "attention_mask of calibration batch 0 holds values below 0 .* 1 for a token and 0 for padding",
+        ),
+        (
+            "llama",
+            {"input_ids": torch.ones(2, 3).long(), "attention_mask": torch.full((2, 3), torch.nan)},
+            ValueError,
+            "attention_mask of calibration batch 0 holds values below 0 or NaN",
+        ),
+        (
+            "bert",
+            [padded(), padded() | {"token_type_ids": torch.ones(6, 5).long()}],
+            ValueError,
+            r"token_type_ids of calibration batch 1 has shape \[6, 5\], and input_ids has \[6, 12\]",
+        ),
+        (
+            "bert",
+            padded() | {"token_type_ids": torch.ones(4, 12).long()},
+            ValueError,
+            r"token_type_ids of calibration batch 0 has shape \[4, 12\], and input_ids has \[6, 12\]",
+        ),
+        (
+            "llama",
+            padded() | {"position_ids": torch.tensor(3)},
+            ValueError,
+            r"position_ids of calibration batch 0 has shape \[\], and input_ids has \[6, 12\]",
+        ),
+        (
+            "bert",
+            padded() | {"token_type_ids": torch.zeros(6, 12)},
+            TypeError,
+            r"token_type_ids of calibration batch 0 are torch\.float32, expected int64 or int32",
+        ),
+        (
+            "llama",
+            torch.ones(2, 3).bool(),
+            TypeError,
+            r"input_ids of calibration batch 0 are torch\.bool, expected int64 or int32",
+        ),
+        (
             "bert",
             [padded(), {"pixel_values": torch.ones(2, 3, 16, 16)}],
             ValueError,
@@ -174,6 +216,21 @@ def test_inputs_that_are_not_the_models_are_a_sentence(
 ) -> None:
     with pytest.raises(error, match=sentence):
         read_batches(tiny(kind), data)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"token_type_ids": torch.ones(1, 12).long()},
+        {"token_type_ids": torch.ones(6, 12).int(), "position_ids": torch.arange(12)[None]},
+        {"position_ids": torch.arange(12).expand(6, 12)},
+        {"attention_mask": torch.ones(6, 12).bool()},
+    ],
+)
+def test_inputs_that_torch_spreads_over_the_batch_run(more: dict[str, torch.Tensor]) -> None:
+    model = tiny("bert")
+    (read,) = read_batches(model, padded() | more)
+    gather(model, find_blocks(model), [read], WANTED)
 
 
 def test_embeddings_are_read_instead_of_ids() -> None:
