@@ -109,24 +109,32 @@ def load_pruned(
 
     Args:
         directory: what :func:`export` or ``save_pretrained`` wrote.
-        model_class: a transformers model class; by default the one that the configuration names.
+        model_class: a transformers model class; by default the one that the configuration names. What another
+            class has beyond that, a head say, is new and random, as ``from_pretrained`` logs.
         kwargs: for ``from_pretrained`` (``dtype``, ``device_map`` ...).
 
     Raises:
         ValueError: the configuration names no known class, or widths of blocks that the model does not have,
-            or not those of the files.
+            or not those of the files; files that lack a tensor of the class they were saved from.
     """
     config = kwargs.pop("config", None) or transformers.AutoConfig.from_pretrained(directory)
     kind: Any = model_class
+    saved = list(getattr(config, "architectures", None) or [])
     if kind is None:
-        name = (getattr(config, "architectures", None) or [None])[0]
+        name = saved[0] if saved else None
         kind = find_model_class(str(name))
         if kind is None:
             raise ValueError(
                 f"{directory} names the architecture {name!r}, which transformers does not have: "
                 "give model_class"
             )
-    return load_and_tell(directory, kind, getattr(config, WIDTHS_KEY, None), config=config, **kwargs)[0]
+    model, told = load_and_tell(directory, kind, getattr(config, WIDTHS_KEY, None), config=config, **kwargs)
+    if (missing := sorted(told["missing_keys"])) and (not saved or kind.__name__ in saved):
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ValueError(
+            f"{directory} has no weights for {missing[0]}{more} of a {kind.__name__}, which would be random"
+        )
+    return model
 
 
 def load_and_tell(

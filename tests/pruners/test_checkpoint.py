@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import transformers as tr
+from safetensors.torch import load_file, save_file
 
 from pruning_ext import prune
 from pruning_ext.pruners import export, load_pruned
@@ -111,6 +113,36 @@ def test_loader_reads_plain_checkpoints_and_refuses_wrong_widths(tmp_path: Path)
             ValueError, match=rf"tensor model\.{first}\.weight has shape .* in its files, and"
         ):
             load_pruned(tmp_path / "other")
+
+
+@pytest.mark.parametrize("fields", [{}, {"targets": ("layers.1",)}], ids=["one width", "own widths"])
+def test_loader_fills_nothing_at_random(fields: dict[str, Any], tmp_path: Path) -> None:
+    export(prune(tiny("llama"), config(**fields), calibration=batches("llama")).model, tmp_path / "pruned")
+    file = tmp_path / "pruned" / "model.safetensors"
+    tensors = load_file(file)
+    for name in ("model.layers.1.mlp.down_proj.weight", "model.norm.weight"):
+        del tensors[name]
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(ValueError) as told:
+        load_pruned(tmp_path / "pruned")
+    assert str(told.value) == (
+        f"{tmp_path / 'pruned'} has no weights for model.layers.1.mlp.down_proj.weight and 1 more of a "
+        "LlamaForCausalLM, which would be random"
+    )
+
+
+def test_a_head_that_another_class_has_is_new(tmp_path: Path) -> None:
+    export(prune(tiny("bert"), config(), calibration=batches("bert")).model.bert, tmp_path / "backbone")
+    with pytest.raises(ValueError, match=r"has no weights for pooler\.dense\.bias and 1 more of a BertModel"):
+        load_pruned(_without(tmp_path / "backbone", "pooler"))
+    headed = load_pruned(tmp_path / "backbone", model_class=tr.BertForTokenClassification)
+    assert headed.classifier.weight.isfinite().all()  # type: ignore[union-attr]
+
+
+def _without(directory: Path, part: str) -> Path:
+    file = directory / "model.safetensors"
+    save_file({n: t for n, t in load_file(file).items() if part not in n}, file, metadata={"format": "pt"})
+    return directory
 
 
 def test_export_never_overwrites_unasked(tmp_path: Path) -> None:
