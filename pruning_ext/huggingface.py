@@ -47,7 +47,7 @@ def unwrapped(model: Any) -> Any:
 
     Raises:
         ValueError: modules inside are wrapped, by ``torch.compile`` one by one, by FSDP, or for activation
-            checkpointing. Their tensors have names that no other model of the class has, in memory or on disk.
+            checkpointing. Their tensors have names that no other model of the class has, nor its files.
     """
     inner: Any = getattr(model, "_orig_mod", None)
     model = inner if isinstance(inner, nn.Module) else model
