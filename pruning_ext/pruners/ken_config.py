@@ -16,7 +16,9 @@ class KENConfig(PruneConfig):
     Pruned are the parameters of two or more dimensions (float64, float32, float16, bfloat16) that the base
     has in the same shape; those of more than two are viewed as rows over their first dimension. Everything
     else stays as fine-tuned: vectors (biases, norms), new heads, resized embeddings, buffers, and what
-    ``targets`` and ``ignore`` leave out. Tied tensors are pruned once.
+    ``targets`` and ``ignore`` leave out. Tied tensors, of the same memory and shape, are pruned once; one
+    that is another's view in another shape (its transpose) is pruned and counted by itself, in place on top
+    of the other, while a copy of the model is no longer tied.
 
     Attributes:
         k: entries kept per row; a row of at most ``k`` entries is kept whole.
