@@ -90,7 +90,7 @@ def wgmma() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("families", nargs="*", default=[])
-    parser.add_argument("--matching", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--matching", nargs="+", type=int, default=[0, 1, 2])
     chosen = parser.parse_args()
     families = {"kde": kde, "ken": lambda: ken(chosen.matching), "mi": mi, "wgmma": wgmma}
     for name in chosen.families or families:
