@@ -17,7 +17,7 @@ from pruning_ext.delta.card import CARD_NAME, write_card
 from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, WEIGHTS_NAME, ShardWriter, checksum
 from pruning_ext.encoding import WHOLE, encode
 from pruning_ext.files import atomic_directory, write_json
-from pruning_ext.huggingface import describe_model, unwrapped
+from pruning_ext.huggingface import describe_model, model_name, unwrapped
 from pruning_ext.parallel import in_threads
 from pruning_ext.progress import progress
 from pruning_ext.pruners.config import PruneConfig
@@ -85,7 +85,8 @@ def save_delta(
         TypeError: ``model`` or ``base`` is not a ``torch.nn.Module``.
         ValueError: models that do not belong together, differ in dtype or device, or lie on the meta device;
             two ``files`` of one name, or one of a name that the delta's own have.
-        FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false.
+        FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false; or it is where ``base``
+            was loaded from.
         FileNotFoundError: one of ``files`` is not there.
     """
     check_module("model", model)
@@ -97,6 +98,7 @@ def save_delta(
         )
     config = config or getattr(model, "pruning_config", None)
     companions, limit = named_companions(files, _NAMES), size_of("max_shard_size", max_shard_size)
+    _check_place(directory, base)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         pairs = pair_tensors(model, base, "base")
         described = _described(model, base)
@@ -139,7 +141,8 @@ def prune_to_delta(
 
     Raises:
         TypeError: a configuration of another method, or a model that is not a ``torch.nn.Module``.
-        ValueError, FileExistsError, FileNotFoundError: as :func:`pruning_ext.prune` and :func:`save_delta`.
+        ValueError, FileExistsError, FileNotFoundError: as :func:`pruning_ext.prune` and :func:`save_delta`; a
+            ``device`` that torch cannot use here.
     """
     kind = type(config.config if isinstance(config, Plan) else config)
     if kind is not KENConfig:
@@ -147,6 +150,8 @@ def prune_to_delta(
     model, pretrained = unwrapped(model), unwrapped(pretrained)
     check_module("model", model)
     companions, limit = named_companions(files, _NAMES), size_of("max_shard_size", max_shard_size)
+    _check_place(directory, pretrained)
+    _check_device(device)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         made = plan_for(model, config, pretrained=pretrained, show_progress=show_progress)
         resetting = Resetting(model, made, pretrained, device=device)
@@ -157,6 +162,24 @@ def prune_to_delta(
         record = _record(made.config, contradicted=False)
         _finish(temporary, shards, tensors, {**record, **described}, model, companions)
     return DeltaResult(Path(directory), shards.bytes, made, resetting.report())
+
+
+def _check_place(directory: str | Path, base: nn.Module) -> None:
+    name = model_name(base)
+    if name and Path(name).is_dir() and Path(directory).resolve() == Path(name).resolve():
+        raise FileExistsError(
+            f"{directory} is where the base was loaded from, which a delta needs: name another directory"
+        )
+
+
+def _check_device(device: torch.device | str | None) -> None:
+    if device is None:
+        return
+    try:
+        torch.empty(1, device=device).cpu()
+    except Exception as error:  # torch has a kind of its own for each way in which a device can be missing
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device is {device!r}, which torch cannot use here: {reason}") from error
 
 
 def _write_pairs(

@@ -199,6 +199,30 @@ def test_a_configuration_that_json_cannot_hold_is_told_before_the_work(tmp_path,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "meta", "nowhere"])
+def test_a_device_that_cannot_be_used_is_told_before_the_work(tmp_path, monkeypatch, device):
+    model, base = make_pair("llama")
+    monkeypatch.setattr("pruning_ext.delta.saving.plan_for", lambda *_, **__: pytest.fail("work was begun"))
+    with pytest.raises(ValueError, match=f"device is '{device}', which torch cannot use here: "):
+        prune_to_delta(model, KENConfig(k=3), tmp_path / "delta", pretrained=base, device=device)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_delta_never_takes_the_place_of_its_base(tmp_path):
+    model, base = make_pair("llama")
+    base.save_pretrained(tmp_path / "base")
+    base = type(base).from_pretrained(tmp_path / "base")
+    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / "link").symlink_to(tmp_path / "base")
+    for directory in (tmp_path / "base", str(tmp_path / "link")):
+        with pytest.raises(FileExistsError, match="is where the base was loaded from"):
+            save_delta(model, base, directory, overwrite=True)
+        with pytest.raises(FileExistsError, match="is where the base was loaded from"):
+            prune_to_delta(model, KENConfig(k=3), directory, pretrained=base, overwrite=True)
+    (tmp_path / "link").unlink()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_path_instead_of_the_base_is_told(written):
     directory, _ = written
     with pytest.raises(TypeError, match=r"base is a str, expected a torch\.nn\.Module: load it first"):
