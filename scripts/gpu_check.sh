@@ -130,7 +130,7 @@ sanitizer() {
   sanitize racecheck racecheck $(families) --matching 0 || status=1
   # By a log of its own: lanes of one warp read what others of it then change, with votes in between, of which racecheck
   # need not know that all lanes wait for each other there.
-  sanitize racecheck racecheck-by-warp ken --matching 1 || status=1
+  sanitize racecheck racecheck-by-warp ken --matching 1 2 || status=1
   return $status
 }
 
