@@ -111,17 +111,17 @@ class RowDensity {
   }
 
   double repaired(std::int64_t j) {
-    if (!is_sorted_) sorted_ = solver_.sort(row_);
+    if (!is_sorted_) tails_.assign(solver_.sort(row_), row_.bandwidth);
     is_sorted_ = true;
-    return log_sum(sorted_, row_.points[j], row_.bandwidth, params_.leave_one_out ? j : -1);
+    return tails_.log_sum(row_.points[j], params_.leave_one_out ? j : -1);
   }
 
   const KdeParams& params_;
   RowSolver solver_;
+  TailSums tails_;
   AlignedBuffer<double> sample_buffer_, point_buffer_, weight_buffer_, sum_buffer_;
   RowSums row_{};
   RowRange samples_{}, points_{};
-  SortedRow sorted_{};
   double weight_sum_ = 0;
   bool is_sorted_ = false;
 };

@@ -107,6 +107,27 @@ def test_many_samples_in_the_distance(spread, device, kde_truth, assert_within):
     _check(found, kde_truth(samples, points, 1.0, log=True), torch.float64, assert_within)
 
 
+@pytest.mark.parametrize("leave_one_out", [False, True])
+@pytest.mark.parametrize("crowd", ["zeros", "levels", "narrow"])
+def test_crowds_in_the_distance(crowd, leave_one_out, device, kde_truth, assert_within):
+    """All of a spike, or of a row that is narrow beside the bandwidth, counts at every point far outside."""
+    normal = _normal(1, 2000)
+    samples, h = {
+        "zeros": (torch.where(_normal(1, 2000, seed=1) < 0.5, 0.0, normal.abs()), 0.05),
+        "levels": (normal.round(decimals=1), 0.01),
+        "narrow": (1e-3 * normal, 1.0),
+    }[crowd]
+    points = torch.linspace(-40, 60, 2000, dtype=torch.float64)[None]
+    weights = torch.where(_normal(1, 2000, seed=2) < 0, 0.0, 1.0).double()
+    for w in (None, weights):
+        on_device = None if w is None else w.to(device)
+        found = gaussian_kde(
+            samples.to(device), points.to(device), h, weights=on_device, log=True, leave_one_out=leave_one_out
+        )
+        truth = kde_truth(samples, points, h, w, log=True, leave_one_out=leave_one_out)
+        _check(found, truth, torch.float64, assert_within)
+
+
 def test_is_the_logarithm_of_the_density(dtype, device, assert_within):
     samples, points = _normal(4, 200).to(device, dtype), _normal(4, 90, seed=1).to(device, dtype)
     log_density = gaussian_kde(samples, points, 0.2, log=True)
