@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import warnings
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +13,7 @@ from pruning_ext.cli.console import UsageError, say, show_progress
 from pruning_ext.cli.models import check_model, companion_files, load_model, load_tokenizer
 from pruning_ext.cli.texts import read_texts
 from pruning_ext.huggingface import quiet_transformers
-from pruning_ext.pruners import Calibration, MIConfig, Plan, export, plan, prune
+from pruning_ext.pruners import Calibration, MIConfig, Plan, PruningWarning, export, plan, prune
 from pruning_ext.pruners.calibration import read_batches
 from pruning_ext.pruners.checkpoint import pad
 from pruning_ext.pruners.ffn import WIDTHS_KEY
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
         report = pad(result.model, report)
     after = forward_seconds([model], batch)[0] if batch else None
     report["forward_seconds"] = [before, after]
-    with quiet_transformers(bars=show_progress(args)):
+    with quiet_transformers(bars=show_progress(args)), warnings.catch_warnings():
+        warnings.simplefilter("ignore", PruningWarning)  # how to load it is said below
         written = export(
             result.model,
             args.output,
@@ -63,14 +64,9 @@ def run(args: argparse.Namespace) -> None:
             overwrite=args.overwrite,
         )
     _say_report(args, report)
-    ours = hasattr(result.model.config, WIDTHS_KEY)
-    say(args, f"{written}: load it with {'pruning_ext.load_pruned' if ours else 'from_pretrained'}")
-    if _could_be_global(result.plan):
-        say(
-            args,
-            "--allocation global lost less at the same size where it was measured; its result needs "
-            "pruning_ext.load_pruned",
-        )
+    plain = not hasattr(result.model.config, WIDTHS_KEY)
+    loader = "from_pretrained" if plain else "pruning_ext.load_pruned, or write it with --pad-to-uniform"
+    say(args, f"{written}: load it with {loader}")
 
 
 def _say_report(args: argparse.Namespace, report: dict[str, Any]) -> None:
@@ -83,16 +79,6 @@ def _say_report(args: argparse.Namespace, report: dict[str, Any]) -> None:
         say(
             args, f"forward    {before * 1e3:,.1f} ms -> {after * 1e3:,.1f} ms on the first calibration batch"
         )
-
-
-def _could_be_global(plan: Plan) -> bool:
-    """Whether another allocation was open to someone who took the default."""
-    config = plan.config
-    try:
-        other = dataclasses.replace(config, allocation="global")  # type: ignore[call-arg]
-    except ValueError:
-        return False
-    return other != config and len(plan.layers) > 1
 
 
 def make_plan(args: argparse.Namespace) -> Plan:

@@ -15,7 +15,8 @@ from pruning_ext.companions import MODEL_NAMES, copy_companions, named_companion
 from pruning_ext.files import atomic_directory, write_json
 from pruning_ext.huggingface import find_model_class, save_model, unwrapped
 from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
-from pruning_ext.pruners.method import check_module
+from pruning_ext.pruners.method import check_module, warn
+from pruning_ext.pruners.mi_config import MIConfig
 
 REPORT_NAME = "pruning_report.json"
 
@@ -33,7 +34,8 @@ def export(
     """Write a pruned model with ``save_pretrained``, in one atomic step.
 
     Args:
-        tokenizer: saved beside the model.
+        tokenizer: saved beside the model. Without it, or its ``files``, the directory has none, and
+            ``AutoTokenizer`` makes an empty one there without a word.
         files: copied beside it as they are, those of a tokenizer or of an image processor say.
         report: of :func:`~pruning_ext.pruners.prune`, written beside it as ``pruning_report.json``.
         pad_to_uniform: write what :func:`pad` makes of the model, and of the report, so that plain
@@ -41,6 +43,10 @@ def export(
 
     Without padding such a model is loaded by :func:`load_pruned`; plain ``from_pretrained`` refuses it with
     the first tensor whose shape it does not expect.
+
+    Warns:
+        PruningWarning: it is such a model, and ``allocation="global"`` had not asked for it: what ``targets``
+            or ``ignore`` left alone keeps its width.
 
     Raises:
         FileExistsError: ``directory`` exists and ``overwrite`` is false, or ``tokenizer`` has written one of
@@ -58,6 +64,12 @@ def export(
         model = copy.deepcopy(model)
         padded = pad(model, report or {})
         report = padded if report else report
+    made = getattr(model, "pruning_config", None)
+    if hasattr(model.config, WIDTHS_KEY) and isinstance(made, MIConfig) and made.allocation != "global":
+        warn(
+            "the FFN blocks have widths of their own, which plain from_pretrained refuses: load the result "
+            "with pruning_ext.load_pruned, or write it with pad_to_uniform=True"
+        )
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import transformers as tr
 from safetensors.torch import load_file, save_file
 
 from pruning_ext import prune
-from pruning_ext.pruners import export, load_pruned
+from pruning_ext.pruners import PruningWarning, export, load_pruned
 from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks
 from tests.pruners.families import ALL, WIDTH, inputs, tiny
 from tests.pruners.test_mi import batches, config, logits
@@ -60,6 +61,34 @@ def test_widths_of_their_own_load_with_our_loader_and_padded_with_any(kind: str,
     plain = type(model).from_pretrained(tmp_path / "padded")
     assert (logits(plain, batch) - expected).abs().max() <= 2e-5 * expected.abs().max()
     assert len({b.width for b in find_blocks(result.model)}) == 2  # exporting did not alter it
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "warned"),
+    [
+        ("llama", {"targets": ("layers.1",)}, True),
+        ("bert", {"ignore": ("layer.0",)}, True),
+        ("bloom", {}, True),
+        ("llama", {}, False),
+        ("llama", {"allocation": "global"}, False),  # asked for by name
+    ],
+)
+def test_export_warns_of_what_plain_from_pretrained_refuses(
+    kind: str, fields: dict[str, Any], warned: bool, tmp_path: Path
+) -> None:
+    model = prune(tiny(kind), config(**fields), calibration=batches(kind)).model
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", PruningWarning)
+        export(model, tmp_path / "own")
+        for directory in ("padded", "again"):  # neither of what any loader reads, nor of what ours has read
+            export(model, tmp_path / directory, pad_to_uniform=True)
+            model = load_pruned(tmp_path / "own")
+    sentence = (
+        "the FFN blocks have widths of their own, which plain from_pretrained refuses: load the result with "
+        "pruning_ext.load_pruned, or write it with pad_to_uniform=True"
+    )
+    assert [str(each.message) for each in told if each.category is PruningWarning] == [sentence] * warned
+    assert all(each.filename == __file__ for each in told if each.category is PruningWarning)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "bloom"])
