@@ -1,7 +1,7 @@
 """What README and docs show is run: Python blocks in order, file by file; C++ compiles; links hold.
 
-Blocks that prune find `fine_tuned` and `base` (tiny BERTs), `model` (a tiny Llama) and `batches` (token ids)
-in place of real models; everything else they make themselves.
+Blocks that prune find `fine_tuned` and `base` (tiny BERTs), `model` (a tiny Llama), its `tokenizer` and
+`batches` (token ids) in place of real ones; everything else they make themselves.
 """
 
 import re
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from pruning_ext.cli import main
 
@@ -36,7 +38,10 @@ def _stand_ins():
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=50, **sizes)).eval()
     batches = [torch.randint(0, 50, (4, 16)) for _ in range(4)]
-    return {"fine_tuned": _bert(1), "base": _bert(0), "model": model, "batches": batches}
+    tokens = Tokenizer(WordLevel({"[UNK]": 0, "word": 1}, unk_token="[UNK]"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokens, unk_token="[UNK]")
+    pair = {"fine_tuned": _bert(1), "base": _bert(0)}
+    return pair | {"model": model, "batches": batches, "tokenizer": tokenizer}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if FENCE.search(page.read_text())], ids=_name)
