@@ -7,7 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any
 
 import safetensors
@@ -22,6 +22,20 @@ CONFIG_NAME = "delta_config.json"
 WEIGHTS_NAME = "delta_model.safetensors"
 FORMAT = "pruning_ext delta"
 FORMAT_VERSION = 1
+
+
+# What a configuration has beside its format, version and checksum: the types of JSON.
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "architecture": (str,),
+    "base_architecture": (str,),
+    "base_model_name_or_path": (str, NoneType),
+    "base_model_prefixes": (list,),
+    "dtype": (str,),
+    "files": (dict,),
+    "generation_config": (dict, NoneType),
+    "model_config": (dict, NoneType),
+    "tensors": (dict,),
+}
 
 
 def checksum(document: dict[str, Any]) -> str:
@@ -173,22 +187,31 @@ def read_delta_config(directory: str | Path) -> dict[str, Any]:
         )
     if document.get("checksum") != checksum(document):
         raise ValueError(f"{path} was altered after it was written: its checksum differs")
+    for name, kinds in _FIELDS.items():
+        if not isinstance(document.get(name, ...), kinds):
+            found = _kind(type(document[name])) if name in document else "nothing"
+            raise ValueError(f"{path} has {found} for {name}, expected {' or '.join(map(_kind, kinds))}")
     return document
 
 
-def _tensor(name: str, entry: dict[str, Any]) -> DeltaTensor:
+def _kind(kind: type) -> str:
+    names: dict[type, str] = {str: "a text", list: "a list", dict: "an object", NoneType: "null"}
+    return names.get(kind, "a number")
+
+
+def _tensor(name: str, entry: Any) -> DeltaTensor:
+    if not isinstance(entry, dict):
+        raise ValueError(f"tensor {name} is described by {entry!r}, expected an object")
     dtype = getattr(torch, str(entry.get("dtype")), None)
     if not isinstance(dtype, torch.dtype):
         raise ValueError(f"tensor {name} has dtype {entry.get('dtype')!r}, which this torch does not know")
     try:
-        return DeltaTensor(
-            **entry
-            | {
-                "shape": tuple(entry["shape"]),
-                "dtype": dtype,
-                "parts": tuple(entry["parts"]),
-                "tied": tuple(entry["tied"]),
-            }
-        )
+        shape, parts, tied = (tuple(entry[field]) for field in ("shape", "parts", "tied"))
+        found = DeltaTensor(**{**entry, "shape": shape, "dtype": dtype, "parts": parts, "tied": tied})
     except (KeyError, TypeError) as error:
         raise ValueError(f"tensor {name} is not described completely: {error}") from error
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"tensor {name} has shape {entry['shape']!r}, expected whole numbers")
+    if not all(isinstance(text, str) for text in (*parts, *tied)):
+        raise ValueError(f"tensor {name} has parts or ties that are no names")
+    return found

@@ -85,8 +85,8 @@ def save_delta(
         TypeError: ``model`` or ``base`` is not a ``torch.nn.Module``.
         ValueError: models that do not belong together, differ in dtype or device, or lie on the meta device;
             two ``files`` of one name, or one of a name that the delta's own have.
-        FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false; or it is where ``base``
-            was loaded from.
+        FileExistsError: ``directory`` exists, is not empty, and ``overwrite`` is false, or ``base`` was
+            loaded from it.
         FileNotFoundError: one of ``files`` is not there.
     """
     check_module("model", model)

@@ -113,6 +113,47 @@ def test_foreign_formats_and_versions_are_refused(written):
     refuses(directory, base, r"format version 2 .* reads version 1.*pruning_ext 9\.0")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("files", ..., "has nothing for files, expected an object"),
+        ("generation_config", ..., "has nothing for generation_config, expected an object or null"),
+        ("tensors", [], "has a list for tensors, expected an object"),
+        ("architecture", None, "has null for architecture, expected a text"),
+        ("base_model_prefixes", 3, "has a number for base_model_prefixes, expected a list"),
+    ],
+)
+def test_a_configuration_that_is_not_whole_is_refused(written, field, value, sentence):
+    """Its checksum is right: somebody's program wrote it so."""
+    directory, base = written
+    document = config_of(directory) | {field: value}
+    rewrite(directory, {key: each for key, each in document.items() if each is not ...})
+    refuses(directory, base, rf"delta_config\.json {sentence}$")
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        (3, "is described by 3, expected an object"),
+        ({"shape": "ab"}, "has shape 'ab', expected whole numbers"),
+        ({"shape": [-1, 16]}, r"has shape \[-1, 16\], expected whole numbers"),
+        ({"shape": [40, 16.0]}, r"has shape \[40, 16\.0\], expected whole numbers"),
+        ({"shape": 3}, "is not described completely"),
+        ({"tied": None}, "is not described completely"),
+        ({"tied": [3]}, "has parts or ties that are no names"),
+        ({"unknown": 1}, "is not described completely"),
+    ],
+)
+def test_a_tensor_that_is_described_wrongly_is_named(written, entry, sentence):
+    directory, base = written
+    document = config_of(directory)
+    name = "model.layers.0.mlp.up_proj.weight"
+    whole = document["tensors"][name]
+    document["tensors"][name] = {**whole, **entry} if isinstance(entry, dict) else entry
+    rewrite(directory, document)
+    refuses(directory, base, rf"^tensor {re.escape(name)} {sentence}")
+
+
 def test_files_that_contradict_each_other_are_refused(written):
     directory, base = written
     document = config_of(directory)
