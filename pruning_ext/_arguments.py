@@ -121,11 +121,11 @@ def check_rtol(rtol: Any) -> float | None:
     """A relative error allowed, or None for the default."""
     if rtol is None:
         return None
-    if isinstance(rtol, bool) or not isinstance(rtol, Real):
+    number = real_number(rtol)
+    if number is None:
         raise TypeError(f"rtol must be None or a number, not {type(rtol).__name__}")
-    number = float(rtol)
     if not 0 <= number < 1:
-        raise ValueError(f"rtol must be at least 0 and below 1, is {rtol}")
+        raise ValueError(f"rtol must be at least 0 and below 1, is {number}")
     return number
 
 
@@ -140,7 +140,7 @@ def check_bandwidth(bandwidth: Any, alternative: str) -> str | float:
     if number is None:
         raise TypeError(f"{wanted} {type(bandwidth).__name__}")
     if not 0 < number < math.inf:
-        raise ValueError(f"bandwidth must be positive and finite, is {bandwidth}")
+        raise ValueError(f"bandwidth must be positive and finite, is {number}")
     return number
 
 

@@ -71,7 +71,7 @@ def renyi_mutual_information(
     """
     order = real_number(alpha)
     if order is None or not 0 < order < math.inf:
-        raise ValueError(f"alpha must be positive and finite, is {alpha!r}")
+        raise ValueError(f"alpha must be positive and finite, is {alpha if order is None else order!r}")
     check_choice("unit", unit, UNITS)
     scaled_x = _scaled(x, "x", bandwidth)
     scaled_y = None
