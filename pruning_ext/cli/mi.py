@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     batch = calibration and read_batches(model, calibration[:1])[0]
     before = forward_seconds([model], batch)[0] if batch else None
     result = prune(model, todo, calibration=calibration, inplace=True, show_progress=show_progress(args))
-    report = {"config": result.plan.config.to_dict(), **result.report}
+    report = {"config": result.plan.config.settings(), **result.report}
     if args.pad_to_uniform:  # before anything is measured: what is reported is what is written
         report = pad(result.model, report)
     after = forward_seconds([model], batch)[0] if batch else None

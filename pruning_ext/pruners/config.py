@@ -72,6 +72,22 @@ class PruneConfig:
             name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()
         }
 
+    def settings(self) -> dict[str, Any]:
+        """The part of :meth:`to_dict` that decides something, for people: what is given and not idle.
+
+        :meth:`from_dict` makes a configuration of it that prunes the same.
+        """
+        idle = self.idle()
+        return {
+            name: value
+            for name, value in self.to_dict().items()
+            if name not in idle and value is not None and value != []
+        }
+
+    def idle(self) -> set[str]:
+        """Names of fields that have no effect beside the others."""
+        return set()
+
     @classmethod
     def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:
         """The inverse of :meth:`to_dict`; on :class:`PruneConfig` itself ``method`` chooses the class.

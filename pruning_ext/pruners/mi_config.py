@@ -28,6 +28,9 @@ DEFAULT_TOKENS = {"histogram": 8192, "renyi": 512}
 OF_PAIRS = {"estimator": "histogram", "bins": 16, "strategy": "quantile", "max_tokens": None}
 """Fields that only mean something for pairs, and their defaults."""
 
+WEIGHED = ("joint", "greedy", "importance")
+"""Selections that weigh neurons by their importance."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MIConfig(PruneConfig):
@@ -121,7 +124,7 @@ class MIConfig(PruneConfig):
         if self.allocation == "global":
             if self.ratio is None:
                 raise ValueError("allocation 'global' needs ratio: it shares out one number of neurons")
-            if self.selection not in ("joint", "greedy", "importance"):
+            if self.selection not in WEIGHED:
                 raise ValueError(
                     f"allocation 'global' needs costs to compare, and selection {self.selection!r} has none"
                 )
@@ -129,6 +132,17 @@ class MIConfig(PruneConfig):
                 raise ValueError(
                     "allocation 'global' compares all blocks at once, so it cannot recalibrate in between"
                 )
+
+    def idle(self) -> set[str]:
+        """What the selection does not look at, and what belongs to a step that is left out."""
+        idle = set() if self.pairwise else set(OF_PAIRS)
+        if self.selection not in WEIGHED:
+            idle.add("metric")
+        if self.compensation == "none":
+            idle.add("ridge")
+        if self.width is not None:
+            idle.add("round_to")
+        return idle
 
     @property
     def pairwise(self) -> bool:
@@ -138,7 +152,7 @@ class MIConfig(PruneConfig):
     @property
     def needs_gradients(self) -> bool:
         """Whether neurons are weighed by what the model's predictions feel of them."""
-        return self.metric == "fisher" and self.selection in ("joint", "greedy", "importance")
+        return self.metric == "fisher" and self.selection in WEIGHED
 
     @property
     def tokens(self) -> int:

@@ -138,7 +138,7 @@ class Plan:
 
     def summary(self) -> str:
         """A table for people; layers that differ only by their number share a line."""
-        settings = {key: value for key, value in self.config.to_dict().items() if value not in (None, [], "")}
+        settings = self.config.settings()
         settings.pop("method")
         origin = f" ({self.model.name})" if self.model.name else ""
         head = [

@@ -151,3 +151,33 @@ def test_images_count_by_their_patches() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         plan(tiny("vit"), config(bins=2), calibration=torch.randn(2, 3, 16, 16))  # 34 patches
+
+
+@pytest.mark.parametrize(
+    ("fields", "idle"),
+    [
+        ({"ratio": 0.25}, {"estimator", "bins", "strategy"}),
+        ({"ratio": 0.25, "selection": "joint"}, set()),
+        ({"width": 8, "selection": "joint"}, {"round_to"}),
+        ({"ratio": 0.25, "selection": "greedy", "compensation": "none", "ridge": 0.5}, {"ridge"}),
+        ({"threshold": -1.0, "selection": "random_pairs"}, {"metric"}),
+        (
+            {"ratio": 0.25, "selection": "random", "compensation": "none"},
+            {"metric", "ridge", "estimator", "bins", "strategy"},
+        ),
+    ],
+)
+def test_what_is_told_of_a_configuration_decides_something(fields: dict[str, Any], idle: set[str]) -> None:
+    settings = MIConfig(**fields)
+    told = settings.settings()
+    given = {name for name, value in settings.to_dict().items() if value is not None and value != []}
+    assert given - told.keys() == idle
+    assert plan_of(MIConfig.from_dict(told)) == plan_of(settings)
+    line = plan(tiny("llama"), settings, calibration=batches("llama")).summary().splitlines()[1]
+    assert {word.partition("=")[0].strip() for word in line.split(", ")} == told.keys() - {"method"}
+
+
+def plan_of(settings: MIConfig) -> list[Any]:
+    settings = MIConfig.from_dict(settings.to_dict() | {"bins": 4 if settings.pairwise else 16})
+    made = plan(tiny("llama"), settings, calibration=batches("llama"))
+    return [dict(layer.details) for layer in made.layers]
