@@ -74,8 +74,15 @@ figures: $(STAMP)  ## every figure, and README's tables, again from the committe
 	$(BIN)/python -m benchmarks.figures
 	$(BIN)/python -m benchmarks.readme_tables
 
-docs: $(STAMP)  ## the site, into build/site; strict: a warning is an error
+# The site reads the sources without importing them: no torch is needed.
+$(VENV)/.ready-docs: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python scripts/requirements.py --only docs | $(BIN)/python -m pip install --quiet -r /dev/stdin
+	touch $@
+
+docs: $(VENV)/.ready-docs  ## the site, into build/site; strict: a warning is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "the site: build/site/index.html"
 
 SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'examples/*.cpp' 'benchmarks/*.cpp')
 lint: $(STAMP)  ## formatting, style, types, and the site without a warning
