@@ -28,8 +28,8 @@ def load_delta(
     Args:
         base: the model the delta was made from (or one with the same tensors); it may lack a head that the
             result has if that is of a class of transformers: which, and its configuration, are stored in the
-            delta. The result is in its mode (``train`` or ``eval``); with the same class and configuration the
-            same parameters are frozen, a model built new has none frozen.
+            delta. The result is in its mode (``train`` or ``eval``); of the same class and configuration it
+            has the same parameters frozen, a model built new has none frozen.
         directory: a directory written by :func:`save_delta`.
         inplace: build the result in the memory of ``base``, which must not be used afterwards. Without it
             ``base`` stays as it is and the result is a second model.
