@@ -137,7 +137,10 @@ class Plan:
         return sum(layer.kept_bytes for layer in self.layers)
 
     def summary(self) -> str:
-        """A table for people; layers that differ only by their number share a line."""
+        """A table for people; layers that differ only by their number share a line.
+
+        Where the method touches a part of the model only, the whole of it follows.
+        """
         settings = self.config.settings()
         settings.pop("method")
         origin = f" ({self.model.name})" if self.model.name else ""
@@ -148,11 +151,26 @@ class Plan:
         ]
         rows: list[tuple[str, ...]] = [("layer", "count", "parameters", "kept", "share", "size", "kept size")]
         rows += [_row(name, layers) for name, layers in _grouped(self.layers).items()]
-        rows.append(_row("total", list(self.layers)))
+        total = [_row("total", list(self.layers)), *self._rows_of_model()]
+        rows += total
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         table = ["  ".join(_aligned(row, widths)) for row in rows]
         rule = "-" * len(table[0])
-        return "\n".join([*head, "", table[0], rule, *table[1:-1], rule, table[-1]])
+        first = len(table) - len(total)
+        return "\n".join([*head, "", table[0], rule, *table[1:first], rule, *table[first:]])
+
+    def _rows_of_model(self) -> list[tuple[str, ...]]:
+        rest, size = self.model.parameters - self.parameters, self.model.bytes - self.bytes
+        if rest <= 0:
+            return []
+        return [
+            ("everything else", "", *_amounts(rest, rest, size, size)),
+            (
+                "model",
+                "",
+                *_amounts(self.model.parameters, self.kept + rest, self.model.bytes, self.kept_bytes + size),
+            ),
+        ]
 
     def save(self, path: str | Path) -> None:
         """Write the plan as JSON to ``path``; ``tensors`` go beside it as ``<stem>-<sha256>.safetensors``.
@@ -262,10 +280,13 @@ def _grouped(layers: tuple[LayerPlan, ...]) -> dict[str, list[LayerPlan]]:
 
 
 def _row(name: str, layers: list[LayerPlan]) -> tuple[str, ...]:
-    parameters, kept = sum(x.parameters for x in layers), sum(x.kept for x in layers)
+    sums = [sum(getattr(x, name) for x in layers) for name in ("parameters", "kept", "bytes", "kept_bytes")]
+    return (name, str(len(layers)), *_amounts(*sums))
+
+
+def _amounts(parameters: int, kept: int, size: int, kept_size: int) -> tuple[str, ...]:
     share = f"{kept / parameters:.1%}" if parameters else "-"
-    sizes = [size_text(sum(x.bytes for x in layers)), size_text(sum(x.kept_bytes for x in layers))]
-    return (name, str(len(layers)), f"{parameters:,}", f"{kept:,}", share, *sizes)
+    return f"{parameters:,}", f"{kept:,}", share, size_text(size), size_text(kept_size)
 
 
 def _aligned(cells: tuple[str, ...], widths: list[int]) -> list[str]:

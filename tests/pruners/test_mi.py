@@ -17,6 +17,7 @@ from pruning_ext.pruners.ffn import FFNBlock, find_blocks
 from pruning_ext.pruners.mi import estimate_information
 from pruning_ext.pruners.selection import PAIRWISE, SELECTIONS
 from pruning_ext.pruners.statistics import Wanted, gather
+from pruning_ext.sizes import size_text
 from tests.pruners.families import ALL, CAUSAL, ENCODER, WIDTH, inputs, tiny
 from tests.pruners.test_calibration import padded, sequences, texts, tokenizer
 
@@ -274,3 +275,15 @@ def test_blocks_expose_the_down_projection_as_hidden_by_width() -> None:
     for kind in ("gpt2", "llama"):
         block: FFNBlock = find_blocks(tiny(kind))[0]
         assert block.down_weight.shape == (16, WIDTH)
+
+
+def test_the_summary_says_how_large_the_model_will_be() -> None:
+    model = tiny("llama")
+    result = prune(model, config(targets=("layers.1",)), calibration=batches("llama"))
+    *_, total, rest, whole = (line.split() for line in result.plan.summary().splitlines())
+    dense, pruned = (sum(p.numel() for p in each.parameters()) for each in (model, result.model))
+    block = result.plan.layers[0]
+    assert total[:4] == ["total", "1", f"{block.parameters:,}", f"{block.kept:,}"]
+    assert rest[:5] == ["everything", "else", *[f"{dense - block.parameters:,}"] * 2, "100.0%"]
+    assert whole[:4] == ["model", f"{dense:,}", f"{pruned:,}", f"{pruned / dense:.1%}"]
+    assert whole[4:] == [*size_text(4 * dense).split(), *size_text(4 * pruned).split()]
