@@ -188,7 +188,11 @@ def check_weight_shape(shape: Sequence[int]) -> None:
 def check_columns_shape(name: str, shape: Sequence[int], least: int = 0) -> None:
     """``[T, N]`` with at least so many samples."""
     if len(shape) != 2:
-        raise ValueError(f"{name} must have 2 dimensions, samples x variables, has shape {tuple(shape)}")
+        # Activations are [B, S, N] more often than not. torch and NumPy both have reshape.
+        remedy = f": {name}.reshape(-1, {shape[-1]}) makes it [T, N]" if len(shape) > 2 and shape[-1] else ""
+        raise ValueError(
+            f"{name} must have 2 dimensions, samples x variables, has shape {tuple(shape)}{remedy}"
+        )
     if shape[0] < least:
         raise ValueError(f"{name} must have at least {least} samples, has shape {tuple(shape)}")
 

@@ -28,6 +28,7 @@ CODES = torch.zeros(3, 10, dtype=torch.uint8)
         (X[:1], {}, ValueError, r"x must have at least 2 samples, has shape \(1, 3\)"),
         (X[:0], {}, ValueError, r"x must have at least 2 samples, has shape \(0, 3\)"),
         (X[0], {}, ValueError, r"x must have 2 dimensions, samples x variables, has shape \(3,\)"),
+        (X[None], {}, ValueError, r"x must .* has shape \(1, 10, 3\): x.reshape\(-1, 3\) makes it \[T, N\]"),
         (X.int(), {}, TypeError, "x must be float64, float32, float16 or bfloat16, not int32"),
         (X.tolist(), {}, TypeError, "x must be a torch.Tensor, not list"),
         (X, {"bins": 1}, ValueError, "bins must be between 2 and 256, is 1"),
