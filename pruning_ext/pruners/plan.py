@@ -190,6 +190,8 @@ class Plan:
             raise ValueError(f"path is {path}: a plan is JSON; only its tensors go to a .safetensors file")
         if path.exists() and (path.is_dir() or (path.stat().st_size and not is_plan(path))):
             raise FileExistsError(f"{path} exists and is no plan: name another file")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"there is no directory {path.parent}")
         name, digest = _write_tensors(path, dict(self.tensors)) if self.tensors else (None, None)
         document = {
             "format": FORMAT,

@@ -156,6 +156,8 @@ def test_a_plan_takes_the_place_of_plans_alone(model, tmp_path, content):
         made.save(path)
     with pytest.raises(FileExistsError, match="exists and is no plan"):
         made.save(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"^there is no directory .*nowhere$"):
+        made.save(tmp_path / "nowhere" / "plan.json")
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
     path.write_bytes(b"")  # as tempfile makes them
