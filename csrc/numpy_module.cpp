@@ -104,14 +104,6 @@ py::array_t<bool> ken_mask(const py::array& weight, std::int64_t k, bool keep_ti
   return mask;
 }
 
-// Whoever compares instruction sets would otherwise compare nothing.
-std::string isa_problem() {
-  const char* unknown = unknown_isa();
-  if (unknown == nullptr) return "";
-  return "PRUNING_EXT_ISA is '" + std::string(unknown) + "' and is ignored (" + isa_name(cpu_isa()) +
-         " is used): set it to baseline, avx2 or avx512, or unset it";
-}
-
 // Runs a probe `repeats` times on this thread; how many elementary steps that were, for the caller to time.
 std::int64_t probe_steps(const std::string& name, std::int64_t repeats) {
   const probe::Kernels& kernels = probe::active_kernels();

@@ -50,9 +50,11 @@ Isa cpu_isa() {
   return isa;
 }
 
-const char* unknown_isa() {
+std::string isa_problem() {
   const std::string& wanted = wanted_isa();
-  return wanted.empty() || isa_named(wanted).has_value() ? nullptr : wanted.c_str();
+  if (wanted.empty() || isa_named(wanted).has_value()) return "";
+  return "PRUNING_EXT_ISA is '" + wanted + "' and is ignored (" + isa_name(cpu_isa()) +
+         " is used): set it to baseline, avx2 or avx512, or unset it";
 }
 
 const char* isa_name(Isa isa) { return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "baseline"; }

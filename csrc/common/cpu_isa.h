@@ -3,6 +3,8 @@
 // cpu_isa().
 #pragma once
 
+#include <string>
+
 namespace pruning_ext {
 
 enum class Isa : signed char {
@@ -15,8 +17,9 @@ enum class Isa : signed char {
 // (baseline, avx2 or avx512) lowers it, for tests and measurements; it is read once.
 Isa cpu_isa();
 
-// What PRUNING_EXT_ISA holds where it names none of them and is ignored, as it was when first asked; else null.
-const char* unknown_isa();
+// A sentence if PRUNING_EXT_ISA names none of them and is ignored, else empty. Nobody is told unless the program asks:
+// Python warns of it, and who compares instruction sets from C++ would otherwise compare nothing.
+std::string isa_problem();
 
 const char* isa_name(Isa isa);
 

@@ -16,12 +16,15 @@ enum class Fault : std::int8_t {
   bad_code,
   bad_edges,
   constant_row,
-  one_value
+  one_value,
+  no_samples,  // these concern no row, but the sizes of a call
+  no_points,
+  negative_k
 };
 
 struct Status {
   Fault fault = Fault::none;
-  std::int64_t row = -1;  // the first row (or column) at fault
+  std::int64_t row = -1;  // the first row (or column) at fault; -1 if none is
 
   explicit operator bool() const { return fault == Fault::none; }
 };
@@ -42,6 +45,9 @@ inline std::string fault_sentence(const Status& status, const std::string& subje
     case Fault::one_value:
       return subject + " has all its weight at one value" + where +
              ", so that no rule gives it a bandwidth; pass a number or one per row";
+    case Fault::no_samples: return subject + " has rows without entries";
+    case Fault::no_points: return "num_points must be at least 1";
+    case Fault::negative_k: return "k must not be negative";
   }
   return "";
 }

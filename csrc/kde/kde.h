@@ -61,6 +61,7 @@ struct BandwidthParams {
   double* bandwidth = nullptr;  // [R]
 };
 
+// Rows without samples, and a grid without points, are a Status. Other sizes, and pointers, are the caller's.
 Status gaussian_kde_cpu(const KdeParams& params, const ParallelFor& parallel_for);
 Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parallel_for);
 Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_for);

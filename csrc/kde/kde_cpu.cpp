@@ -18,6 +18,8 @@ constexpr double kDirectFloor = 1e-290;
 // With less than this left of a sum once its own sample is taken away, cancellation would show.
 constexpr double kLeastRemainder = 0.1;
 
+bool lacks_samples(const Matrix& samples) { return samples.rows > 0 && samples.cols < 1; }
+
 std::int64_t rows_per_task(std::int64_t n, std::int64_t k) {
   return std::max<std::int64_t>(1, (std::int64_t{1} << 14) / std::max<std::int64_t>(n + k, 1));
 }
@@ -129,6 +131,7 @@ class RowDensity {
 }  // namespace
 
 Status gaussian_kde_cpu(const KdeParams& params, const ParallelFor& parallel_for) {
+  if (lacks_samples(params.samples)) return {Fault::no_samples};
   FirstFault fault;
   parallel_for(0, params.samples.rows, rows_per_task(params.samples.cols, params.points.cols),
                [&](std::int64_t begin, std::int64_t end) {
@@ -142,6 +145,8 @@ Status gaussian_kde_cpu(const KdeParams& params, const ParallelFor& parallel_for
 }
 
 Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parallel_for) {
+  if (lacks_samples(params.samples)) return {Fault::no_samples};
+  if (params.num_points < 1) return {Fault::no_points};
   const std::int64_t n = params.samples.cols, k = params.num_points;
   FirstFault fault;
   parallel_for(0, params.samples.rows, rows_per_task(n, k), [&](std::int64_t begin, std::int64_t end) {
@@ -178,6 +183,7 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
 }
 
 Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_for) {
+  if (lacks_samples(params.samples)) return {Fault::no_samples};
   const std::int64_t n = params.samples.cols;
   const Matrix &x = params.samples, &w = params.weights;
   FirstFault fault;

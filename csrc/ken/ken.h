@@ -10,7 +10,7 @@ namespace pruning_ext::ken {
 
 struct KenParams {
   Matrix weight;           // [R, N]
-  std::int64_t k = 0;      // entries kept in a row; N or more keeps all
+  std::int64_t k = 0;      // entries kept in a row; N or more keeps all, below 0 is a Status
   bool keep_ties = false;  // also keep entries equal to a kept one, as the published code does
   bool* mask = nullptr;    // [R, N], contiguous
 };

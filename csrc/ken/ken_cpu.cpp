@@ -134,6 +134,7 @@ class RowSelector {
 }  // namespace
 
 Status ken_mask_cpu(const KenParams& params, const ParallelFor& parallel_for) {
+  if (params.k < 0) return {Fault::negative_k};
   FirstFault fault;
   const std::int64_t grain = std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(params.weight.cols, 1));
   parallel_for(0, params.weight.rows, grain, [&](std::int64_t begin, std::int64_t end) {
