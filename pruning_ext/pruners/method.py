@@ -46,7 +46,17 @@ class Method:
 
 @dataclass(frozen=True)
 class PruneResult:
-    """The pruned model, the plan it followed, and a JSON-ready report of what was done."""
+    """The pruned model, the plan it followed, and a JSON-ready report of what was done.
+
+    Attributes:
+        model: pruned; the one that was given if it was pruned in place.
+        plan: what was followed.
+        report: for KEN ``method``, ``criterion``, ``entries`` of the pruned rows, how many of them were
+            ``kept``, their share ``density``, ``kept_per_tensor``, and names of tensors that were left alone:
+            ``new`` ones, which the base has not, and those ``as_fine_tuned``. For MI ``parameters`` and
+            ``bytes`` of the model, and ``widths`` of each pruned block, all as ``[before, after]``. For both
+            ``seconds``.
+    """
 
     model: nn.Module
     plan: Plan
@@ -65,7 +75,8 @@ def _method_of(config: PruneConfig) -> Method:
     method = _METHODS.get(type(config))
     if method is None:
         known = ", ".join(kind.__name__ for kind in _METHODS)
-        raise TypeError(f"config is a {type(config).__name__}, expected one of {known}")
+        remedy = "; PruneConfig.from_dict makes one of it" if isinstance(config, dict) else ""
+        raise TypeError(f"config is a {type(config).__name__}, expected one of {known}{remedy}")
     return method
 
 

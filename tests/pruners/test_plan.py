@@ -317,5 +317,5 @@ def test_an_empty_parameter_has_a_signature():
 
 
 def test_an_unknown_configuration_is_refused(model):
-    with pytest.raises(TypeError, match="config is a dict"):
+    with pytest.raises(TypeError, match=r"config is a dict, .*; PruneConfig\.from_dict makes one of it"):
         plan(model, {"density": 0.5})
