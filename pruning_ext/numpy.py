@@ -6,8 +6,9 @@
 >>> gaussian_kde(rows, np.linspace(-3, 3, 7)).shape
 (4, 7)
 
-Arrays are float64, float32 or float16 in native byte order, of any strides; nothing is written to them and
-nothing is copied but what a docstring names. float64 in gives float64 out, all else float32.
+Arrays are float64, float32 or float16 in native byte order, aligned and of any strides that are whole entries
+(a field of a packed struct is refused); nothing is written to them and nothing is copied but what a docstring
+names. float64 in gives float64 out, all else float32.
 
 All functions take ``num_threads``: at most so many threads, 0 for as many as the machine has. Results do not
 depend on it.
