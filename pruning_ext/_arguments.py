@@ -20,6 +20,7 @@ STRATEGIES = ("quantile", "uniform", "zero-quantile")
 CORRECTIONS = (None, "miller-madow")
 NORMALIZATIONS = (None, "min", "sqrt", "max", "mean")
 UNITS = ("nats", "bits")
+LEAST_RTOL = 1e-14  # about what a direct sum in float64 keeps
 
 
 def whole_number(value: Any) -> int | None:
@@ -124,8 +125,8 @@ def check_rtol(rtol: Any) -> float | None:
     number = real_number(rtol)
     if number is None:
         raise TypeError(f"rtol must be None or a number, not {type(rtol).__name__}")
-    if not 0 <= number < 1:
-        raise ValueError(f"rtol must be at least 0 and below 1, is {number}")
+    if number != 0 and not LEAST_RTOL <= number < 1:
+        raise ValueError(f"rtol must be 0, or at least {LEAST_RTOL} and below 1, is {number}")
     return number
 
 

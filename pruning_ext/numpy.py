@@ -86,15 +86,16 @@ def gaussian_kde(
         weights: ``[R, N]`` or ``[N]``, not negative, not all zero; scaled to sum to 1. None: all equal.
         log: give the logarithm of the density, finite however far a point lies from every sample.
         leave_one_out: leave sample ``j`` out of the density at point ``j``; needs ``K == N``.
-        rtol: the relative error allowed. None: 1e-5, and 1e-12 for float64 samples; 0: the direct sum.
+        rtol: the relative error allowed, at least 1e-14. None: 1e-5, and 1e-12 for float64 samples; 0: the
+            direct sum.
         num_threads: at most so many threads; 0: as many as the machine has.
 
     Returns:
         Density ``[R, K]``, in 1 / units of the samples, or its natural logarithm.
 
     Raises:
-        ValueError: shapes that do not fit, NaN or infinity (the row is named), a bandwidth or weights out of
-            range, a constant row under a rule.
+        ValueError: shapes that do not fit, NaN or infinity (the row is named), a bandwidth, weights or
+            ``rtol`` out of range, a constant row under a rule.
         TypeError: what is not an array, a dtype that is not supported, a number or a flag that is none.
     """
     log, leave_one_out = check_flag("log", log), check_flag("leave_one_out", leave_one_out)

@@ -47,7 +47,8 @@ def gaussian_kde(
         leave_one_out: leave sample ``j`` out of the density at point ``j``; needs ``K == N``.
         rtol: the relative error allowed. None: 1e-5, and 1e-12 for float64 samples. Any method that keeps it
             may be chosen: from 1e-12 on one that takes time linear in ``N + K`` (``csrc/kde/lattice.h``),
-            below that, and at 0, the direct sum in float64.
+            below that, and at 0, the direct sum in float64: no less than 1e-14 can be asked for, which that
+            keeps in rows of up to 200,000 samples (its rounding grows with their number).
 
     Returns:
         Density ``[R, K]``, in 1 / units of the samples, or its natural logarithm: float64 for float64
@@ -59,8 +60,8 @@ def gaussian_kde(
         ``rtol`` below 1e-5) from every sample the density may be 0.
 
     Raises:
-        ValueError: shapes that do not fit, NaN or infinity (the row is named), a bandwidth or weights out of
-            range, a constant row under a rule.
+        ValueError: shapes that do not fit, NaN or infinity (the row is named), a bandwidth, weights or
+            ``rtol`` out of range, a constant row under a rule.
         TypeError: a dtype that is not supported, a number or a flag that is none.
 
     Not differentiable: the result carries no gradient.

@@ -146,7 +146,7 @@ def test_weights(device):
         _says(error, exception, "^weights ", *words)
 
 
-@pytest.mark.parametrize("rtol", [-1e-9, 1, 1.0, 2, 10**400, math.nan, math.inf])
+@pytest.mark.parametrize("rtol", [-1e-9, 5e-324, 9.9e-15, 1, 1.0, 2, 10**400, math.nan, math.inf])
 def test_rtol_out_of_range(rtol, device):
     samples = _samples(device)
     for call in (
