@@ -85,7 +85,8 @@ def gaussian_kde(
             or ``"silverman"`` (:class:`scipy.stats.gaussian_kde`'s) or ``"ken"``.
         weights: ``[R, N]`` or ``[N]``, not negative, not all zero; scaled to sum to 1. None: all equal.
         log: give the logarithm of the density, finite however far a point lies from every sample.
-        leave_one_out: leave sample ``j`` out of the density at point ``j``; needs ``K == N``.
+        leave_one_out: leave sample ``j`` out of the density at point ``j``; needs ``K == N``. Where nothing
+            is left (``N == 1``, or all weight on sample ``j``) the density is 0 and its logarithm -inf.
         rtol: the relative error allowed, at least 1e-14. None: 1e-5, and 1e-12 for float64 samples; 0: the
             direct sum.
         num_threads: at most so many threads; 0: as many as the machine has.

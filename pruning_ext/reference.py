@@ -35,7 +35,10 @@ def gaussian_kde(
     log: bool = False,
     leave_one_out: bool = False,
 ) -> Tensor:
-    """Density ``[R, K]``: ``sum_i w_i exp(-(p - x_i)^2 / 2 h^2) / (h sqrt(2 pi))``, ``sum_i w_i = 1``."""
+    """Density ``[R, K]``: ``sum_i w_i exp(-(p - x_i)^2 / 2 h^2) / (h sqrt(2 pi))``, ``sum_i w_i = 1``.
+
+    With ``leave_one_out`` point ``j`` leaves out sample ``j``; 0 where no weight is left.
+    """
     w = torch.ones_like(samples) if weights is None else weights.expand_as(samples)
     h = bandwidth[:, None]
     z = (points.expand(len(samples), -1)[:, :, None] - samples[:, None, :]) / h[:, :, None]
@@ -46,6 +49,7 @@ def gaussian_kde(
         terms = terms.masked_fill(own, -math.inf)
         total = w[:, None, :].masked_fill(own, 0).sum(2)
     log_density = terms.logsumexp(2) - total.log() - h.log() - math.log(2 * math.pi) / 2
+    log_density = torch.where(total > 0, log_density, -math.inf)
     return log_density if log else log_density.exp()
 
 

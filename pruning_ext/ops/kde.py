@@ -44,7 +44,8 @@ def gaussian_kde(
         log: give the logarithm of the density, finite however far a point lies from every sample: within
             1e-4 of exact for float32 and 1e-10 for float64 (2 ``rtol`` where one is given and that is more),
             plus the rounding of the output's dtype.
-        leave_one_out: leave sample ``j`` out of the density at point ``j``; needs ``K == N``.
+        leave_one_out: leave sample ``j`` out of the density at point ``j``; needs ``K == N``. Where nothing
+            is left (``N == 1``, or all weight on sample ``j``) the density is 0 and its logarithm -inf.
         rtol: the relative error allowed. None: 1e-5, and 1e-12 for float64 samples. Any method that keeps it
             may be chosen: from 1e-12 on one that takes time linear in ``N + K`` (``csrc/kde/lattice.h``),
             below that, and at 0, the direct sum in float64: no less than 1e-14 can be asked for, which that

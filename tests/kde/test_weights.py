@@ -1,9 +1,11 @@
 """Weights, and leaving a point's own sample out."""
 
+import math
+
 import pytest
 import torch
 
-from pruning_ext import gaussian_kde
+from pruning_ext import gaussian_kde, reference
 
 RTOLS = (None, 1e-9, 0.0)
 
@@ -94,6 +96,21 @@ def test_light_sample_beside_a_heavy_one(rtol, device, assert_density):
     points = torch.linspace(-12, 45, 300, dtype=torch.float64)[None]
     found = gaussian_kde(samples.to(device), points.to(device), 1.0, weights=weights.to(device), rtol=rtol)
     assert_density(found, samples, points, 1.0, rtol, weights=weights)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_leave_one_out_where_nothing_is_left(log, device):
+    """One sample, or all weight on one: a density of 0, in the reference too."""
+    samples = torch.tensor([[0.5, 2.0, 0.25]], dtype=torch.float64)
+    heavy, h = torch.tensor([[0.0, 3.0, 0.0]], dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    for x, w in ((samples[:, :1], None), (samples, heavy)):
+        own = w.to(device) if w is not None else None
+        found = gaussian_kde(x.to(device), x.to(device), 1.0, weights=own, log=log, leave_one_out=True).cpu()
+        defined = reference.gaussian_kde(x, x, h, w, log, leave_one_out=True)
+        nothing = -math.inf if log else 0.0
+        left = 0 if w is None else 1
+        assert found[0, left] == defined[0, left] == nothing
+        torch.testing.assert_close(found, defined, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("rtol", [None, 1e-3, 1e-9, 1e-12, 0.0])
