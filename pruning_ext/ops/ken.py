@@ -15,7 +15,8 @@ def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
     For a row ``x`` of ``n`` entries: take ``k`` equal steps from its minimum to its maximum; estimate the
     Gaussian density of ``x`` there (bandwidth ``1.06 std n^(-1/5)``) and round it to an integer, half to
     even; in descending order of that, equal ones ascending, each step takes the nearest entry not yet taken
-    (at a tie the earliest in the row). Grid, distances and densities are those of float64.
+    (at a tie the earliest in the row). Grid, distances and densities are those of float64;
+    a row whose range is below 2^-900 is first multiplied by 2^120, since subnormal steps would be too coarse.
 
     Args:
         weight: ``[R, n]``, finite; float64, float32, float16 or bfloat16, any strides. More dimensions are
