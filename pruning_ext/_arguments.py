@@ -151,6 +151,12 @@ def check_bandwidth_shape(shape: Sequence[int], entries: int) -> None:
         raise ValueError(f"bandwidth must have shape [{entries}], has {tuple(shape)}")
 
 
+def check_grid_size(rows: int, num_points: int) -> None:
+    """A grid whose bytes can be counted."""
+    if rows * num_points * 8 >= 2**63:
+        raise ValueError(f"num_points is too large for the memory of any machine: {num_points}")
+
+
 def check_rows_shape(name: str, shape: Sequence[int]) -> None:
     """``[R, N]`` with entries in its rows."""
     if len(shape) != 2:

@@ -249,9 +249,13 @@ def _check_edges(edges: NDArray[Any], x: NDArray[Any]) -> None:
 
 
 def _is_float64(dtype: DTypeLike) -> bool:
-    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype must be float32 or float64, is {np.dtype(dtype)}")
-    return np.dtype(dtype) == np.float64
+    try:
+        found = None if dtype is None else np.dtype(dtype)  # NumPy reads None as float64
+    except TypeError:
+        found = None
+    if found is None or found not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"dtype must be float32 or float64, is {repr(dtype) if found is None else found}")
+    return bool(found == np.float64)
 
 
 def _check_codes(codes_x: Codes, codes_y: Codes | None, bins: int) -> int:

@@ -27,6 +27,7 @@ from pruning_ext._arguments import (
     check_bandwidth,
     check_bandwidth_shape,
     check_flag,
+    check_grid_size,
     check_kept,
     check_points_shape,
     check_rows_shape,
@@ -141,7 +142,9 @@ def gaussian_kde_grid(
     rtol, threads = check_rtol(rtol), thread_count(num_threads)
     check_floating("samples", samples)
     check_rows_shape("samples", samples.shape)
-    number = min(check_at_least("num_points", num_points, 1), 2**63 - 1)
+    number = check_at_least("num_points", num_points, 1)
+    check_grid_size(len(samples), number)
+    number = min(number, 2**63 - 1)
     h = _bandwidth(samples, bandwidth, None, threads)
     grid, density = native().gaussian_kde_grid(samples, number, h, rtol, threads)
     return grid, density

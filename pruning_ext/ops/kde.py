@@ -10,6 +10,7 @@ from pruning_ext._arguments import (
     check_bandwidth,
     check_bandwidth_shape,
     check_flag,
+    check_grid_size,
     check_points_shape,
     check_rows_shape,
     check_rtol,
@@ -105,6 +106,7 @@ def gaussian_kde_grid(
     check_floating("samples", samples)
     check_rows_shape("samples", samples.shape)
     number = as_int64(check_at_least("num_points", num_points, 1))
+    check_grid_size(len(samples), number)
     h = _bandwidth(samples, bandwidth, None)
     return call("gaussian_kde_grid", samples.device, samples, number, h, rtol)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pruning_ext import gaussian_kde, gaussian_kde_grid
+from pruning_ext import numpy as arrays
 
 
 def _samples(device, dtype=torch.float32):
@@ -156,6 +157,18 @@ def test_rtol_out_of_range(rtol, device):
         with pytest.raises(ValueError) as error:
             call()
         _says(error, ValueError, "^rtol ", "below 1")
+
+
+@pytest.mark.parametrize("num_points", [2**60, 2**62, 10**40])
+def test_grid_that_no_memory_holds(num_points, device):
+    samples = _samples(device)
+    for call in (
+        lambda: gaussian_kde_grid(samples, num_points),
+        lambda: arrays.gaussian_kde_grid(samples.cpu().numpy(), num_points),
+    ):
+        with pytest.raises(ValueError) as error:
+            call()
+        _says(error, ValueError, "^num_points is too large")
 
 
 @pytest.mark.parametrize("wrong", [torch.int32, torch.int64, torch.bool, torch.uint8, torch.complex64])
