@@ -79,6 +79,9 @@ def test_mi_writes_what_prune_makes_and_plain_from_pretrained_loads_it(
     assert report["parameters"][1] == sum(p.numel() for p in loaded.parameters()) < report["parameters"][0]
     assert all(seconds > 0 for seconds in report["forward_seconds"])
     assert report["config"]["ratio"] == 0.34
+    assert (report["method"], report["tokens"], report["texts"]) == ("mi", 107, 4)
+
+    assert "calibrated on 107 tokens of 4 texts\n" in said.out
 
 
 def test_plan_is_printed_saved_and_followed(saved: Any, capsys: Any, tmp_path: Path) -> None:
@@ -92,6 +95,7 @@ def test_plan_is_printed_saved_and_followed(saved: Any, capsys: Any, tmp_path: P
     run("mi", directory, "--plan", tmp_path / "plan.json", "-o", tmp_path / "a")
     run("mi", directory, *common, "-o", tmp_path / "b")
     assert (tmp_path / "a/model.safetensors").read_bytes() == (tmp_path / "b/model.safetensors").read_bytes()
+    assert "calibrated on 107 tokens of 4 texts\n" in capsys.readouterr().out  # the plan knows
     run("mi", directory, "--plan", tmp_path / "plan.json", "--bins", 8, "-o", tmp_path / "c", expect=2)
     assert "--plan says all that --bins would" in capsys.readouterr().err
 

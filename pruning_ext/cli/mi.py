@@ -6,15 +6,13 @@ import argparse
 import warnings
 from typing import Any
 
-from torch import Tensor
-
 from pruning_ext.cli.common import check_device, check_output, config_or_plan, warnings_as_lines
 from pruning_ext.cli.console import UsageError, say, show_progress
 from pruning_ext.cli.models import check_model, companion_files, load_model, load_tokenizer
 from pruning_ext.cli.texts import read_texts
 from pruning_ext.huggingface import quiet_transformers
 from pruning_ext.pruners import Calibration, MIConfig, Plan, PruningWarning, export, plan, prune
-from pruning_ext.pruners.calibration import read_batches
+from pruning_ext.pruners.calibration import Batch, read_batches
 from pruning_ext.pruners.checkpoint import pad
 from pruning_ext.pruners.ffn import WIDTHS_KEY
 from pruning_ext.pruners.latency import forward_seconds
@@ -46,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     check_output(args, args.model, args.config, args.calibration, args.plan)
     model = _load(args)
     calibration = _calibration(args, model)
-    batch = calibration and read_batches(model, calibration[:1])[0]
+    batch = calibration[0] if calibration else None
     before = forward_seconds([model], batch)[0] if batch else None
     result = prune(model, todo, calibration=calibration, inplace=True, show_progress=show_progress(args))
     report = {"config": result.plan.config.settings(), **result.report}
@@ -74,6 +72,8 @@ def _say_report(args: argparse.Namespace, report: dict[str, Any]) -> None:
     padding = f", {report['unpadded']['parameters']:,} without the padding" if "unpadded" in report else ""
     say(args, f"parameters {old:,} -> {new:,} ({new / old:.1%}{padding})")
     say(args, f"size       {size_text(old_bytes)} -> {size_text(new_bytes)}")
+    if "texts" in report:
+        say(args, f"calibrated on {report['tokens']:,} tokens of {report['texts']:,} texts")
     before, after = report["forward_seconds"]
     if before is not None and after is not None:
         say(
@@ -115,10 +115,10 @@ def _load(args: argparse.Namespace) -> Any:
     ).to(args.device)
 
 
-def _calibration(args: argparse.Namespace, model: Any) -> list[dict[str, Tensor]] | None:
+def _calibration(args: argparse.Namespace, model: Any) -> list[Batch] | None:
     """The texts' batches, tokenized once for all who need them."""
     if args.calibration is None:
         return None
     tokenizer = load_tokenizer(args.model)
     texts = Calibration(read_texts(args.calibration), tokenizer, args.max_length, args.batch_size)
-    return [batch.inputs for batch in read_batches(model, texts)]
+    return read_batches(model, texts)

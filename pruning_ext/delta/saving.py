@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from pruning_ext.pruners.config import PruneConfig
 from pruning_ext.pruners.ken import most_changed
 from pruning_ext.pruners.ken_config import KENConfig
 from pruning_ext.pruners.ken_reset import Resetting
-from pruning_ext.pruners.method import check_module, plan_for
+from pruning_ext.pruners.method import check_module, plan_for, timed
 from pruning_ext.pruners.pairing import Pair, pair_tensors
 from pruning_ext.pruners.plan import Plan
 from pruning_ext.sizes import size_of
@@ -144,6 +145,7 @@ def prune_to_delta(
         ValueError, FileExistsError, FileNotFoundError: as :func:`pruning_ext.prune` and :func:`save_delta`; a
             ``device`` that torch cannot use here.
     """
+    started = time.perf_counter()
     kind = type(config.config if isinstance(config, Plan) else config)
     if kind is not KENConfig:
         raise TypeError(f"config is a {kind.__name__}, expected a KENConfig: only KEN keeps a model's shape")
@@ -161,7 +163,7 @@ def prune_to_delta(
         tensors = _write_pairs(shards, resetting.pairs, criterion, show_progress, resetting.pruned)
         record = _record(made.config, contradicted=False)
         _finish(temporary, shards, tensors, {**record, **described}, model, companions)
-    return DeltaResult(Path(directory), shards.bytes, made, resetting.report())
+    return DeltaResult(Path(directory), shards.bytes, made, timed(made, resetting.report(), started))
 
 
 def _check_place(directory: str | Path, base: nn.Module) -> None:

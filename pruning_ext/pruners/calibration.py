@@ -36,16 +36,21 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs of one forward call, and which tokens count: bool ``[B, S]``, ``None`` for all."""
+    """Inputs of one forward call, and which tokens count: bool ``[B, S]``, ``None`` for all.
+
+    ``texts`` are those that begin in it, 0 where none was read.
+    """
 
     inputs: dict[str, Tensor]
     mask: Tensor | None
+    texts: int = 0
 
 
 def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
     """All batches of ``calibration`` (a :class:`Calibration` or its ``data``), kept on the CPU as they come.
 
-    They are read once and kept, since several passes may need them: 16 bytes per token of text.
+    They are read once and kept, since several passes may need them: 16 bytes per token of text. Those that
+    were read before stay as they are.
 
     Raises:
         ValueError: no batch, no token, texts without a tokenizer, a mask that is not 2-D or has values below
@@ -88,6 +93,8 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
 
 
 def _batch(model: nn.Module, item: Any) -> Batch:
+    if isinstance(item, Batch):
+        return item
     if isinstance(item, (tuple, list)) and item and isinstance(item[0], Tensor):
         item = item[0]  # a TensorDataset: inputs first, labels after
     if isinstance(item, Tensor):
@@ -219,25 +226,35 @@ def _tokenized(model: nn.Module, texts: Sequence[str], calibration: Calibration)
         longest = min(512, stated or 512, most_positions(model) or 512)
     if longest < 2:
         raise ValueError(f"max_length must be at least 2, got {longest}")
-    sequences = [
-        ids[start : start + longest]
-        for text in texts
-        for ids in [calibration.tokenizer(text, verbose=False)["input_ids"]]
-        for start in range(0, len(ids), longest)
+    sequences: list[Sequence[int]] = []
+    begins: list[bool] = []
+    for text in texts:
+        ids = calibration.tokenizer(text, verbose=False)["input_ids"]
+        for start in range(0, len(ids), longest):
+            sequences.append(ids[start : start + longest])
+            begins.append(start == 0)
+    parts = [
+        slice(start, start + calibration.batch_size)
+        for start in range(0, len(sequences), calibration.batch_size)
     ]
-    size = calibration.batch_size
-    return [_padded(sequences[start : start + size]) for start in range(0, len(sequences), size)]
+    return [_padded(sequences[part], sum(begins[part])) for part in parts]
 
 
-def _padded(sequences: Sequence[Sequence[int]]) -> Batch:
+def _padded(sequences: Sequence[Sequence[int]], texts: int) -> Batch:
     ids = torch.zeros(len(sequences), max(map(len, sequences)), dtype=torch.int64, device="cpu")
     mask = torch.zeros_like(ids)
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)] = torch.tensor(sequence, device="cpu")
         mask[row, : len(sequence)] = 1
-    return Batch({"input_ids": ids, "attention_mask": mask}, mask.bool())
+    return Batch({"input_ids": ids, "attention_mask": mask}, mask.bool(), texts)
 
 
 def count_tokens(batches: Iterable[Batch]) -> int:
     """Tokens that count; a batch without a mask (images) counts its items."""
     return sum(len(next(iter(b.inputs.values()))) if b.mask is None else int(b.mask.sum()) for b in batches)
+
+
+def amounts_read(batches: Sequence[Batch]) -> dict[str, int]:
+    """How many ``tokens`` count in ``batches``, and how many ``texts`` they were read from, if any."""
+    read = {"tokens": count_tokens(batches), "texts": sum(batch.texts for batch in batches)}
+    return {name: count for name, count in read.items() if count}

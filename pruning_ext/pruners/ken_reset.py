@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +46,7 @@ class Resetting:
         self._layers = plan.layers
         self._k = {layer.name: _planned_k(layer) for layer in plan.layers if _action(layer) == ROWS}
         self._kept: dict[str, int] = {}
-        self._entries, self._seconds = 0, 0.0
+        self._entries = 0
         if missing := self._k.keys() - {pair.name for pair in self.pairs if pair.base is not None}:
             raise ValueError(f"the plan prunes {sorted(missing)[0]}, which has no counterpart in pretrained")
 
@@ -71,15 +70,13 @@ class Resetting:
         return replace(pair, tensor=self._run(pair, None))
 
     def report(self) -> dict[str, Any]:
-        """What has been done so far, JSON-ready; ``seconds`` is the time spent on selecting and resetting."""
+        """What has been done so far, JSON-ready."""
         kept = sum(self._kept.values())
         return {
-            "method": self.config.method,
             "criterion": self.config.criterion,
             "entries": self._entries,
             "kept": kept,
             "density": kept / self._entries if self._entries else 1.0,
-            "seconds": self._seconds,
             "new": [layer.name for layer in self._layers if layer.details["action"] == NEW],
             "as_fine_tuned": [
                 layer.name for layer in self._layers if layer.details["action"] == AS_FINE_TUNED
@@ -90,7 +87,6 @@ class Resetting:
     @torch.no_grad()
     def _run(self, pair: Pair, out: Tensor | None) -> Tensor:
         """Write what is left of ``pair`` into ``out`` (its own tensor, or a new one) and count it."""
-        started = time.perf_counter()
         weight, base, config = pair.tensor, pair.base, self.config
         assert base is not None
         rows, n = row_shape(weight.shape)
@@ -121,7 +117,6 @@ class Resetting:
                     out[part] = left.reshape(-1, *weight.shape[1:])
         self._kept[pair.name] = kept
         self._entries += weight.numel()
-        self._seconds += time.perf_counter() - started
         return out
 
 

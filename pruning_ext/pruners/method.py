@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,11 +52,11 @@ class PruneResult:
     Attributes:
         model: pruned; the one that was given if it was pruned in place.
         plan: what was followed.
-        report: for KEN ``method``, ``criterion``, ``entries`` of the pruned rows, how many of them were
-            ``kept``, their share ``density``, ``kept_per_tensor``, and names of tensors that were left alone:
-            ``new`` ones, which the base has not, and those ``as_fine_tuned``. For MI ``parameters`` and
-            ``bytes`` of the model, and ``widths`` of each pruned block, all as ``[before, after]``. For both
-            ``seconds``.
+        report: ``method``, and ``seconds`` of the whole call. For KEN ``criterion``, ``entries`` of the pruned
+            rows, how many of them were ``kept``, their share ``density``, ``kept_per_tensor``, and names of
+            tensors that were left alone: ``new`` ones, which the base has not, and those ``as_fine_tuned``.
+            For MI ``parameters`` and ``bytes`` of the model, and ``widths`` of each pruned block, all as
+            ``[before, after]``; the ``tokens`` it was calibrated on, and the ``texts`` they are of.
     """
 
     model: nn.Module
@@ -178,6 +179,7 @@ def prune(
     Warns:
         PruningWarning: for KEN, no weight differs; for MI, too few tokens for what is estimated.
     """
+    started = time.perf_counter()
     made = plan_for(
         model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
     )
@@ -188,4 +190,9 @@ def prune(
         result, made, pretrained=pretrained, calibration=calibration, show_progress=show_progress
     )
     result.pruning_config = made.config  # type: ignore[assignment]
-    return PruneResult(result, made, report)
+    return PruneResult(result, made, timed(made, report, started))
+
+
+def timed(made: Plan, report: dict[str, Any], started: float) -> dict[str, Any]:
+    """``report`` with its method, and the seconds since :func:`time.perf_counter` was ``started``."""
+    return {"method": made.config.method, **report, "seconds": round(time.perf_counter() - started, 3)}

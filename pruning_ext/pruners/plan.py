@@ -100,19 +100,22 @@ class Plan:
         model: the model it was made for.
         layers: one entry per tensor or block; layers not listed stay as they are.
         tensors: what a method needs to apply the plan and is too large for ``details``.
+        calibration: ``tokens`` that it rests on, and ``texts`` that they are of, where there were any.
     """
 
     config: PruneConfig
     model: ModelSummary
     layers: tuple[LayerPlan, ...]
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    calibration: Mapping[str, int] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
             return NotImplemented
         mine, theirs = self.tensors, other.tensors
         return (
-            (self.config, self.model, self.layers) == (other.config, other.model, other.layers)
+            (self.config, self.model, self.layers, self.calibration)
+            == (other.config, other.model, other.layers, other.calibration)
             and mine.keys() == theirs.keys()
             and all(torch.equal(mine[name], theirs[name]) for name in mine)
         )
@@ -204,6 +207,7 @@ class Plan:
                 "bytes": self.bytes,
                 "kept_bytes": self.kept_bytes,
             },
+            "calibration": dict(self.calibration),
             "layers": [asdict(layer) for layer in self.layers],
             "tensors_file": name,
             "tensors_sha256": digest,
@@ -226,10 +230,12 @@ class Plan:
             config = PruneConfig.from_dict(document["config"])
             model = ModelSummary(**document["model"])
             layers = tuple(LayerPlan(**layer) for layer in document["layers"])
+            calibration = dict(document.get("calibration", {}))
             name, digest = document["tensors_file"], document["tensors_sha256"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a complete plan: {error}") from error
-        return cls(config, model, layers, {} if digest is None else _load_tensors(path, name, digest))
+        tensors = {} if digest is None else _load_tensors(path, name, digest)
+        return cls(config, model, layers, tensors, calibration)
 
 
 def _some_values(parameter: Tensor) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pruning_ext.pruners import Calibration
-from pruning_ext.pruners.calibration import count_tokens, most_positions, read_batches
+from pruning_ext.pruners.calibration import amounts_read, count_tokens, most_positions, read_batches
 from pruning_ext.pruners.ffn import find_blocks
 from pruning_ext.pruners.statistics import Wanted, gather
 from tests.pruners.families import CAUSAL, ENCODER, tiny
@@ -71,7 +71,9 @@ def test_tensors_are_ids_or_pixels_and_datasets_give_their_first() -> None:
 
 
 def test_long_texts_go_on_as_sequences_of_their_own() -> None:
-    batches = read_batches(tiny("llama"), Calibration(texts(), tokenizer, max_length=5, batch_size=4))
+    batches = read_batches(tiny("llama"), Calibration([*texts(), ""], tokenizer, max_length=5, batch_size=4))
+    assert amounts_read(batches) == {"tokens": sum(LENGTHS), "texts": len(LENGTHS)}
+    assert read_batches(tiny("llama"), batches) == batches  # what was read is taken as it is
     rows = [
         row[keep].tolist() for b in batches for row, keep in zip(b.inputs["input_ids"], b.mask, strict=True)
     ]

@@ -279,10 +279,23 @@ def test_prune_leaves_the_input_alone_unless_asked(model):
     assert not any(p.any() for p in model.parameters())
 
 
+def test_the_seconds_of_a_report_are_those_of_the_whole_call(model, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    made = plan(model, ZeroConfig())
+    now = next(clock)
+    register_method(ZeroConfig, Method(lambda *_, **__: [next(clock) for _ in range(60)] and made, _apply))
+    try:
+        assert prune(model, ZeroConfig()).report["seconds"] == next(clock) - now - 2 >= 60
+    finally:
+        register_method(ZeroConfig, Method(_plan, _apply))
+
+
 def test_a_saved_plan_is_applied_to_its_own_model_only(model, tmp_path):
     plan(model, ZeroConfig()).save(tmp_path / "plan.json")
     read = Plan.load(tmp_path / "plan.json")
-    assert prune(model, read).report == {"layers": 4}
+    report = prune(model, read).report
+    assert report == {"method": "zero-for-tests", "layers": 4, "seconds": report["seconds"]}
     torch.manual_seed(1)
     alike = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Linear(6, 2))
     for other in (torch.nn.Sequential(torch.nn.Linear(4, 5)), alike, copy.deepcopy(model).to("meta")):
