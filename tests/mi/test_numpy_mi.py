@@ -121,6 +121,14 @@ CODES = np.zeros((3, 10), dtype=np.uint8)
         (lambda: front.contingency(CODES, CODES[:, 1:], bins=4), ValueError, "codes_x and .* have 10 and 9"),
         (lambda: front.contingency(CODES + 4, bins=4), ValueError, "codes_x has a code .* in row 0"),
         (lambda: front.contingency(CODES, CODES + 4, bins=4), ValueError, "codes_y has a code .* in row 0"),
+        *(
+            (
+                lambda dtype=dtype: front.mutual_information_from_codes(CODES, bins=4, dtype=dtype),
+                ValueError,
+                f"dtype must be float32 or float64, is {said}",
+            )
+            for dtype, said in ((None, "None"), ("bogus", "'bogus'"), (np.float16, "float16"))
+        ),
         (lambda: front.contingency(np.ma.masked_array(CODES), bins=4), TypeError, "codes_x .* plain array.*"),
     ],
 )
