@@ -172,7 +172,7 @@ def test_debug_shows_where(saved, capsys):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ([], "either k or density"),
+        ([], "error: give --density or --k\n"),
         (["--density", "1.5"], "density must lie from 0 to 1"),
         (["--density", "half"], "invalid float value"),
         (["--k", "3", "--density", "0.5"], "not allowed with"),

@@ -211,7 +211,7 @@ def test_every_option_reaches_the_configuration(saved: Any, tmp_path: Path) -> N
     ("options", "code", "sentence"),
     [
         (("--ratio", 0.5), 2, "give --calibration"),
-        ((), 2, "exactly one of ratio, width and threshold"),
+        ((), 2, "error: give --ratio or --width or --threshold\n"),
         (("--ratio", 2, "--calibration", "texts.txt"), 2, "ratio must lie between 0 and 1, both excluded"),
         (("--ratio", 0, "--calibration", "texts.txt"), 2, "ratio must lie between 0 and 1, both excluded"),
         (

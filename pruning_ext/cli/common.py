@@ -43,15 +43,20 @@ def config_from_args(
         args: parsed options; those that were not given are ``None``.
         config_type: the configuration class.
         fields: its fields that have an option of the same name, beside the common ones.
-        alternatives: fields of which one replaces the others.
+        alternatives: fields of which one replaces the others, and one is needed.
     """
     names = [*fields, "targets", "ignore", "seed"]
+    known = {"method", *names}
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     try:
         values = read_mapping(args.config) if args.config else {}
         if any(name in given for name in alternatives):
             values = {name: value for name, value in values.items() if name not in alternatives}
+        elif alternatives and values.keys() <= known and not values.keys() & set(alternatives):
+            raise UsageError(f"give {' or '.join(f'--{name}' for name in alternatives)}")
         return config_type.from_dict(values | given)
+    except UsageError:
+        raise
     except OSError as error:
         raise UsageError(f"--config {args.config} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError) as error:

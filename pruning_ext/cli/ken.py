@@ -51,7 +51,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
 def _todo(args: argparse.Namespace) -> KENConfig | Plan:
     """The configuration, or the plan to follow. What is wrong is told before a model is loaded."""
     fields = ("k", "density", "criterion", "on", "keep_ties")
-    return config_or_plan(args, KENConfig, fields, alternatives=("k", "density"))
+    return config_or_plan(args, KENConfig, fields, alternatives=("density", "k"))
 
 
 def _load(args: argparse.Namespace) -> tuple[Any, Any]:
