@@ -53,10 +53,11 @@ class PruneResult:
         model: pruned; the one that was given if it was pruned in place.
         plan: what was followed.
         report: ``method``, and ``seconds`` of the whole call. For KEN ``criterion``, ``entries`` of the
-            pruned rows, how many of them were ``kept``, their share ``density``, ``kept_per_tensor``, and names
-            of tensors that were left alone: ``new`` ones, which the base has not, and those ``as_fine_tuned``.
-            For MI ``parameters`` and ``bytes`` of the model, and ``widths`` of each pruned block, all as
-            ``[before, after]``; the ``tokens`` it was calibrated on, and the ``texts`` they are of.
+            pruned rows, how many of them were ``kept``, their share ``density``, ``kept_per_tensor``, and
+            names of tensors that were left alone: ``new`` ones, which the base has not, and those
+            ``as_fine_tuned``. For MI ``parameters`` and ``bytes`` of the model, and ``widths`` of each pruned
+            block, all as ``[before, after]``; the ``tokens`` it was calibrated on, and the ``texts`` they are
+            of.
     """
 
     model: nn.Module
