@@ -7,6 +7,9 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from pruning_ext.files import refusals_named
 
 MODEL_NAMES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
 """What ``save_pretrained`` may write, as shell patterns."""
@@ -41,12 +44,21 @@ def named_companions(files: Iterable[str | Path], taken: Sequence[str]) -> dict[
     return found
 
 
-def copy_companions(companions: Mapping[str, Path], directory: Path) -> None:
-    """Copy what :func:`named_companions` found.
+def check_tokenizer(tokenizer: Any) -> None:
+    """Raise ``TypeError`` unless the argument ``tokenizer`` is ``None`` or can be saved."""
+    if tokenizer is not None and not callable(getattr(tokenizer, "save_pretrained", None)):
+        raise TypeError(f"tokenizer is a {type(tokenizer).__name__}, which has no save_pretrained")
+
+
+def write_companions(companions: Mapping[str, Path], tokenizer: Any, directory: Path) -> None:
+    """Save the tokenizer, if any, and copy what :func:`named_companions` found.
 
     Raises:
         FileExistsError: a name that ``directory`` has already.
     """
+    if tokenizer is not None:
+        with refusals_named(directory, directory):
+            tokenizer.save_pretrained(directory)
     for name, file in companions.items():
         if (directory / name).exists():
             raise FileExistsError(f"files: {file} would take the place of the {name} that is written")

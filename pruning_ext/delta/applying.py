@@ -13,7 +13,7 @@ import transformers
 from huggingface_hub import split_torch_state_dict_into_shards
 from torch import Tensor, nn
 
-from pruning_ext.companions import MODEL_NAMES, copy_companions, named_companions
+from pruning_ext.companions import MODEL_NAMES, named_companions, write_companions
 from pruning_ext.delta.base import checked_sources
 from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
@@ -86,7 +86,7 @@ def apply_delta(
         set_generation_config(model, opened.document)
         save_configuration(model, temporary)
         _write_weights(temporary, model, opened, sources, limit, show_progress)
-        copy_companions(companions, temporary)
+        write_companions(companions, None, temporary)
     return Path(output)
 
 

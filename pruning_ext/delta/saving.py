@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from pruning_ext import __version__
-from pruning_ext.companions import copy_companions, named_companions
+from pruning_ext.companions import check_tokenizer, named_companions, write_companions
 from pruning_ext.delta.base import tensor_sha256
 from pruning_ext.delta.card import CARD_NAME, write_card
 from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, WEIGHTS_NAME, ShardWriter, checksum
@@ -53,6 +53,7 @@ def save_delta(
     *,
     config: PruneConfig | None = None,
     overwrite: bool = False,
+    tokenizer: Any = None,
     files: Iterable[str | Path] = (),
     max_shard_size: int | str = MAX_SHARD_SIZE,
     show_progress: bool = False,
@@ -75,6 +76,7 @@ def save_delta(
             it. Where more entries differ from ``base`` than a :class:`KENConfig` keeps, as after further
             training, it is recorded as what was done earlier.
         overwrite: replace ``directory`` if it exists and is not empty.
+        tokenizer: saved beside the delta, where the command ``pruning-ext apply`` finds it.
         files: further files to copy into it, such as a tokenizer's.
         max_shard_size: bytes, or a text such as ``5GB``, beyond which another file is begun.
         show_progress: draw a progress bar on stderr.
@@ -98,6 +100,7 @@ def save_delta(
             f"config is a {type(config).__name__}, expected a KENConfig, or that of another method"
         )
     config = config or getattr(model, "pruning_config", None)
+    check_tokenizer(tokenizer)
     companions, limit = named_companions(files, _NAMES), size_of("max_shard_size", max_shard_size)
     _check_place(directory, base)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
@@ -106,7 +109,7 @@ def save_delta(
         shards = ShardWriter(temporary, limit)
         tensors = _write_pairs(shards, pairs, "write", show_progress)
         record = _record(config, contradicted=_is_contradicted(config, pairs, tensors))
-        _finish(temporary, shards, tensors, {**record, **described}, model, companions)
+        _finish(temporary, shards, tensors, {**record, **described}, model, companions, tokenizer)
     return Path(directory)
 
 
@@ -118,6 +121,7 @@ def prune_to_delta(
     pretrained: nn.Module,
     device: torch.device | str | None = None,
     overwrite: bool = False,
+    tokenizer: Any = None,
     files: Iterable[str | Path] = (),
     max_shard_size: int | str = MAX_SHARD_SIZE,
     show_progress: bool = False,
@@ -136,6 +140,7 @@ def prune_to_delta(
         pretrained: the model that ``model`` was fine-tuned from.
         device: where rows are scored, some at a time; by default where they are. The models stay there.
         overwrite: replace ``directory`` if it exists and is not empty.
+        tokenizer: saved beside the delta, where the command ``pruning-ext apply`` finds it.
         files: further files to copy into it, such as a tokenizer's.
         max_shard_size: bytes, or a text such as ``5GB``, beyond which another file is begun.
         show_progress: draw a progress bar on stderr.
@@ -151,6 +156,7 @@ def prune_to_delta(
         raise TypeError(f"config is a {kind.__name__}, expected a KENConfig: only KEN keeps a model's shape")
     model, pretrained = unwrapped(model), unwrapped(pretrained)
     check_module("model", model)
+    check_tokenizer(tokenizer)
     companions, limit = named_companions(files, _NAMES), size_of("max_shard_size", max_shard_size)
     _check_place(directory, pretrained)
     _check_device(device)
@@ -162,7 +168,7 @@ def prune_to_delta(
         criterion = resetting.config.criterion
         tensors = _write_pairs(shards, resetting.pairs, criterion, show_progress, resetting.pruned)
         record = _record(made.config, contradicted=False)
-        _finish(temporary, shards, tensors, {**record, **described}, model, companions)
+        _finish(temporary, shards, tensors, {**record, **described}, model, companions, tokenizer)
     return DeltaResult(Path(directory), shards.bytes, made, timed(made, resetting.report(), started))
 
 
@@ -253,6 +259,7 @@ def _finish(
     record: dict[str, Any],
     model: nn.Module,
     companions: Mapping[str, Path],
+    tokenizer: Any,
 ) -> None:
     """What stands beside the tensors: the configuration, the card, further files."""
     document = {
@@ -266,4 +273,4 @@ def _finish(
     document["checksum"] = checksum(document)
     write_json(directory / CONFIG_NAME, document)
     write_card(directory, document, shards.bytes, sum(p.nbytes for p in model.parameters()))
-    copy_companions(companions, directory)
+    write_companions(companions, tokenizer, directory)

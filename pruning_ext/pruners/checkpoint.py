@@ -11,7 +11,7 @@ import safetensors
 import transformers
 from torch import Tensor, nn
 
-from pruning_ext.companions import MODEL_NAMES, copy_companions, named_companions
+from pruning_ext.companions import MODEL_NAMES, check_tokenizer, named_companions, write_companions
 from pruning_ext.files import atomic_directory, write_json
 from pruning_ext.huggingface import find_model_class, save_model, unwrapped
 from pruning_ext.pruners.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
@@ -52,13 +52,14 @@ def export(
         FileExistsError: ``directory`` exists and ``overwrite`` is false, or ``tokenizer`` has written one of
             ``files``.
         FileNotFoundError: one of ``files`` is not there.
-        TypeError: ``model`` is not a ``torch.nn.Module``.
+        TypeError: ``model`` is not a ``torch.nn.Module``, or ``tokenizer`` cannot be saved.
         ValueError: two ``files`` of one name, or one of a name that the model's own have; a model with
             modules that are wrapped.
         OSError: it cannot be written, a full disk say; what was there stays.
     """
     check_module("model", model)
     model = unwrapped(model)
+    check_tokenizer(tokenizer)
     companions = named_companions(files, (*MODEL_NAMES, REPORT_NAME))
     if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):
         model = copy.deepcopy(model)
@@ -71,9 +72,7 @@ def export(
             "with pruning_ext.load_pruned, or write it with pad_to_uniform=True"
         )
     with atomic_directory(directory, overwrite=overwrite) as temporary:
-        if tokenizer is not None:
-            tokenizer.save_pretrained(temporary)
-        copy_companions(companions, temporary)
+        write_companions(companions, tokenizer, temporary)
         save_model(model, temporary)
         if report is not None:
             write_json(temporary / REPORT_NAME, report)
