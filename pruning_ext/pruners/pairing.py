@@ -136,11 +136,19 @@ def _check_model_type(model: nn.Module, base: nn.Module, base_role: str) -> None
 def _check_layers(
     pairs: list[Pair], theirs: Mapping[str, Tensor], prefixes: list[str], base_role: str
 ) -> None:
-    """A new head is welcome, a layer that one model has and the other lacks is not."""
+    """A new head is welcome, layers that one model has and the other lacks are not."""
     if not prefixes:  # not a Hugging Face model: nothing tells a head from a backbone
         return
     used = {pair.base_name for pair in pairs if pair.base_name}
     matched = {stack for name in used if (stack := _stack(name, prefixes))}
+    backbone = [name for name in theirs if name.startswith(tuple(prefixes))] or list(theirs)
+    layers = [name for name in backbone if _stack(name, prefixes)]
+    if layers and not any(_stack(name, prefixes) in matched for name in layers):
+        raise ValueError(
+            f"{base_role} has {layers[0]} of shape {list(theirs[layers[0]].shape)}, and model has no tensor "
+            "of that name and shape, nor any other of its layers: they have other names, or the two do not "
+            "belong together"
+        )
     for pair in pairs:
         if pair.base is None and pair.is_parameter and _stack(pair.name, prefixes) in matched:
             raise ValueError(

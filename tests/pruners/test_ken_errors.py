@@ -195,3 +195,23 @@ def test_bad_configurations(fields, sentence):
 def test_the_configuration_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         KENConfig(k=3).k = 4
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+def test_layers_that_all_have_other_names_are_no_new_head(family):
+    model, base = make_pair(family)
+    stack = model.bert.encoder if family == "bert" else model.model
+    name = "layer" if family == "bert" else "layers"
+    stack.blocks = getattr(stack, name)
+    delattr(stack, name)
+    with pytest.raises(ValueError, match=rf"pretrained has .*{name}\.0\..* nor any other of its layers"):
+        plan(model, KENConfig(density=0.1), pretrained=base)
+
+
+def test_a_head_of_numbered_modules_is_new():
+    model, base = make_pair("bert")
+    headed = transformers.BertForSequenceClassification(base.config)
+    headed.bert.load_state_dict(base.state_dict())
+    for each, width in ((model, 5), (headed, 7)):
+        each.classifier = torch.nn.Sequential(torch.nn.Linear(16, width), torch.nn.Linear(width, width))
+    assert "classifier.0.weight" in prune(model, KENConfig(density=0.1), pretrained=headed).report["new"]
