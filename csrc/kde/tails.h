@@ -6,8 +6,8 @@
 // the sorted row takes its place, whose nodes stand for all their samples at once (Greengard and Strain, 1991): with
 // z = (p - c) / h from the node's centre c, x = c + R v, r = R / h,
 //
-//   sum_i w_i exp(-(p - x_i)^2 / 2 h^2)  =  exp(-z^2 / 2)  sum_m  b_m sum_i w_i v_i^m,   sum_m b_m v^m = exp(z r v -
-//   r^2 v^2 / 2).
+//   sum_i w_i exp(-(p - x_i)^2 / 2 h^2)  =  exp(-z^2 / 2)  sum_m  b_m  sum_i w_i v_i^m
+//   where  sum_m  b_m v^m  =  exp(z r v - r^2 v^2 / 2).
 //
 // The sums over i are the node's moments, made when it is first used: N log N in all, and a point costs the nodes
 // between it and where the terms vanish, a logarithm of N times a few dozen at most.
