@@ -8,6 +8,7 @@ target_sources(pruning_ext_core PUBLIC FILE_SET HEADERS BASE_DIRS csrc FILES
   csrc/common/cpu_isa.h
   csrc/common/matrix.h
   csrc/common/parallel.h
+  csrc/common/standard_arithmetic.h
   csrc/common/status.h
   csrc/common/threads.h
   csrc/kde/kde.h
