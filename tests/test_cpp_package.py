@@ -21,6 +21,7 @@ HEADERS = {
     "common/cpu_isa.h",
     "common/matrix.h",
     "common/parallel.h",
+    "common/standard_arithmetic.h",
     "common/status.h",
     "common/threads.h",
     "kde/kde.h",
