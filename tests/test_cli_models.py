@@ -18,6 +18,11 @@ def run(*args, expect=0):
     assert main([str(arg) for arg in args]) == expect
 
 
+def ken_in(folder):
+    """`ken` of the two models in ``folder``."""
+    return "ken", folder / "finetuned", folder / "pretrained", "--density", 0.5, "-o", folder / "out"
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
@@ -104,19 +109,10 @@ def test_so_is_one_of_torchs_format(tmp_path, capsys):
     (tmp_path / "finetuned" / "model.safetensors").unlink()
     file = tmp_path / "finetuned" / "pytorch_model.bin"
     torch.save(model.state_dict(), file)
-    arguments = (
-        "ken",
-        tmp_path / "finetuned",
-        tmp_path / "pretrained",
-        "--density",
-        0.5,
-        "-o",
-        tmp_path / "out",
-    )
-    run(*arguments)
+    run(*ken_in(tmp_path))
     file.write_bytes(file.read_bytes()[:-900])
     capsys.readouterr()
-    run(*arguments, "--overwrite", expect=1)
+    run(*ken_in(tmp_path), "--overwrite", expect=1)
     error = capsys.readouterr().err
     assert error.startswith(f"pruning-ext: error: {file} is damaged or not complete: ")
     assert error.count("\n") == 1
@@ -132,17 +128,8 @@ def test_code_that_comes_with_a_model_is_not_run_and_nobody_is_asked(tmp_path, c
         config |= {"model_type": kind, "auto_map": {"AutoConfig": "configuration_my.MyConfig"}}
         (tmp_path / role / "config.json").write_text(json.dumps(config))
         (tmp_path / role / "configuration_my.py").write_text("raise SystemExit('code ran')")
-    arguments = (
-        "ken",
-        tmp_path / "finetuned",
-        tmp_path / "pretrained",
-        "--density",
-        0.5,
-        "-o",
-        tmp_path / "out",
-    )
     capsys.readouterr()
-    run(*arguments, expect=0 if kind == "llama" else 1)
+    run(*ken_in(tmp_path), expect=0 if kind == "llama" else 1)
     error = capsys.readouterr().err
     if kind == "mymodel":
         assert error.startswith(

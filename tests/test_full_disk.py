@@ -6,7 +6,7 @@ A limit on the size of files stands for it. It is met where a full disk is, in t
 import contextlib
 import errno
 import os
-import sys
+import resource
 
 import pytest
 import safetensors
@@ -18,8 +18,6 @@ from pruning_ext.files import atomic_directory, atomic_file, refusals_named, wri
 from pruning_ext.pruners import export
 from tests.tiny_models import make_pair
 
-resource = pytest.importorskip("resource", reason="no limits of this kind on Windows")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no limits of this kind on Windows")
 LIMIT = 12_000  # a configuration fits, the tensors of a tiny model do not
 
 
