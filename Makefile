@@ -5,7 +5,7 @@ TORCH_CUDA := 2.14.1
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready-$(TORCH)
-NATIVE := $(wildcard CMakeLists.txt cmake/*.cmake setup.py csrc/*.cpp csrc/*/*) pyproject.toml
+NATIVE := $(wildcard CMakeLists.txt cmake/*.cmake setup.py csrc/*/* csrc/*/*/*) pyproject.toml
 BUILT := $(VENV)/.built
 # Threads that wait for work must not hold a core: on a busy machine they slow everything several times over.
 export OMP_WAIT_POLICY ?= passive

@@ -22,8 +22,8 @@ from pruning_ext.bench.families import FAMILIES
 from pruning_ext.bench.harness import Measurement
 from pruning_ext.bench.provider import Request, devices_present, lower_instruction_sets, thread_counts
 from pruning_ext.bench.run import run
-from pruning_ext.files import write_json
-from pruning_ext.pruners.mi_config import METRICS
+from pruning_ext.config.mi import METRICS
+from pruning_ext.storage.files import write_json
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = {"model": 3, "model-mi": 1, "scaling": 3}

@@ -39,15 +39,15 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 import pruning_ext
 from benchmarks.evidence_mi_table import tables
 from pruning_ext import Calibration, MIConfig, prune
-from pruning_ext.files import read_json, write_json
+from pruning_ext.calibration.batches import read_batches
+from pruning_ext.calibration.sensitivity import column_sensitivity
+from pruning_ext.calibration.statistics import BlockStatistics, Wanted, gather
+from pruning_ext.models.ffn import FFNBlock, find_blocks
 from pruning_ext.pruners import ModelSummary, Plan
-from pruning_ext.pruners.calibration import read_batches
-from pruning_ext.pruners.ffn import FFNBlock, find_blocks
-from pruning_ext.pruners.mi import estimate_information, refit_block, removal_limit
-from pruning_ext.pruners.mi_layers import describe_layer
-from pruning_ext.pruners.selection import PAIRWISE, SELECTIONS, NeuronStatistics, kept_neurons, rank
-from pruning_ext.pruners.sensitivity import column_sensitivity
-from pruning_ext.pruners.statistics import BlockStatistics, Wanted, gather
+from pruning_ext.pruners.mi.layers import describe_layer
+from pruning_ext.pruners.mi.plan import estimate_information, refit_block, removal_limit
+from pruning_ext.pruners.mi.selection import PAIRWISE, SELECTIONS, NeuronStatistics, kept_neurons, rank
+from pruning_ext.storage.files import read_json, write_json
 
 RATIOS = (0.125, 0.25, 0.5)
 SEEDS = (0, 1, 2)

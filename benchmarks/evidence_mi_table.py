@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning_ext.pruners.selection import PAIRWISE
+from pruning_ext.pruners.mi.selection import PAIRWISE
 
 RATIO, COMPENSATION = 0.25, "ridge"
 """Where arms are compared with the default, text by text."""

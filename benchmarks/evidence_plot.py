@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks import drawing
 from benchmarks.drawing import Theme
 from benchmarks.plots import NoData
-from pruning_ext.pruners.selection import PAIRWISE
+from pruning_ext.pruners.mi.selection import PAIRWISE
 
 _COLOURS = {
     "joint": "ours",

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from benchmarks import drawing
 from benchmarks.evidence_plot import evidence
 from benchmarks.plots import NoData, kde, ken, mi, scaling
-from pruning_ext.files import read_json
+from pruning_ext.storage.files import read_json
 
 HERE = Path(__file__).parent
 RESULTS, FIGURES = HERE / "results", HERE / "figures"

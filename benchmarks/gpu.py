@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from pruning_ext import __version__
-from pruning_ext.files import write_json
+from pruning_ext.storage.files import write_json
 
 PARTS = ("kde", "ken", "mi", "pruners")
 MOST_SECONDS = 20.0  # of one provider's repetitions

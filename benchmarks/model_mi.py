@@ -27,10 +27,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from pruning_ext import MIConfig, discretize, export, mutual_information_from_codes, prune, reference
 from pruning_ext.bench.harness import WrongResult
 from pruning_ext.bench.memory import memory_status
-from pruning_ext.huggingface import quiet_transformers
-from pruning_ext.pruners import mi, passes
-from pruning_ext.pruners.ffn import find_blocks
-from pruning_ext.pruners.mi_config import METRICS
+from pruning_ext.calibration import passes
+from pruning_ext.config.mi import METRICS
+from pruning_ext.models.ffn import find_blocks
+from pruning_ext.models.huggingface import quiet_transformers
+from pruning_ext.pruners.mi import plan as mi
 
 SHAPE = {
     "vocab_size": 49152,

@@ -1,26 +1,26 @@
 # pruning_ext::core: every CPU kernel, knowing nothing of torch or Python.
 add_library(pruning_ext_core STATIC
   csrc/common/cpu_isa.cpp
-  csrc/kde/lattice_tables.cpp
-  csrc/kde/row_bandwidth.cpp
-  csrc/kde/row_sums.cpp
-  csrc/kde/tails.cpp
-  csrc/kde/kde_cpu.cpp
-  csrc/ken/sorted_groups.cpp
-  csrc/ken/matching.cpp
-  csrc/ken/ken_cpu.cpp
-  csrc/mi/margins.cpp
-  csrc/mi/planes.cpp
-  csrc/mi/pair_costs.cpp
-  csrc/mi/pair_counter.cpp
-  csrc/mi/byte_blocks.cpp
-  csrc/mi/byte_counter.cpp
-  csrc/mi/pair_scores.cpp
-  csrc/mi/sparse_tables.cpp
-  csrc/mi/mi_cpu.cpp
-  csrc/mi/reductions_cpu.cpp
-  csrc/mi/edges.cpp
-  csrc/mi/discretize_cpu.cpp)
+  csrc/kde/cpu/lattice_tables.cpp
+  csrc/kde/cpu/row_bandwidth.cpp
+  csrc/kde/cpu/row_sums.cpp
+  csrc/kde/cpu/tails.cpp
+  csrc/kde/cpu/kde_cpu.cpp
+  csrc/ken/cpu/sorted_groups.cpp
+  csrc/ken/cpu/matching.cpp
+  csrc/ken/cpu/ken_cpu.cpp
+  csrc/mi/cpu/margins.cpp
+  csrc/mi/cpu/planes.cpp
+  csrc/mi/cpu/pair_costs.cpp
+  csrc/mi/cpu/pair_counter.cpp
+  csrc/mi/cpu/byte_blocks.cpp
+  csrc/mi/cpu/byte_counter.cpp
+  csrc/mi/cpu/pair_scores.cpp
+  csrc/mi/cpu/sparse_tables.cpp
+  csrc/mi/cpu/mi_cpu.cpp
+  csrc/mi/cpu/reductions_cpu.cpp
+  csrc/mi/cpu/edges.cpp
+  csrc/mi/cpu/discretize_cpu.cpp)
 add_library(pruning_ext::core ALIAS pruning_ext_core)
 set_target_properties(pruning_ext_core PROPERTIES EXPORT_NAME core)
 target_include_directories(pruning_ext_core PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/csrc>)
@@ -30,8 +30,8 @@ target_compile_features(pruning_ext_core PUBLIC cxx_std_20)
 pruning_ext_own(pruning_ext_core)
 
 # Kernel files, compiled once for each instruction set (csrc/common/cpu_isa.h).
-set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/kde/kde_kernels.cpp csrc/mi/count_kernels.cpp
-  csrc/mi/byte_kernels.cpp)
+set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/kde/cpu/kde_kernels.cpp csrc/mi/cpu/plane_kernels.cpp
+  csrc/mi/cpu/byte_kernels.cpp)
 set(PRUNING_EXT_ISAS baseline)
 set(PRUNING_EXT_FLAGS_baseline "")
 # The compiler is asked: on macOS CMAKE_SYSTEM_PROCESSOR is the host's, whatever it builds for, and cross builds may lack it.

@@ -27,21 +27,21 @@ string(REPLACE "-real" "" cuda_architectures "${PRUNING_EXT_CUDA_ARCHITECTURES}"
 
 # The kernels, knowing nothing of torch or Python.
 add_library(pruning_ext_cuda OBJECT
-  csrc/kde/row_facts.cu
-  csrc/kde/direct.cu
-  csrc/kde/lattice.cu
-  csrc/kde/finish.cu
-  csrc/kde/kde_cuda.cu
-  csrc/ken/ken_cuda.cu
-  csrc/mi/discretize.cu
-  csrc/mi/pack_codes.cu
-  csrc/mi/count_atomics.cu
-  csrc/mi/count_planes.cu
-  csrc/mi/count_one_hot.cu
-  csrc/mi/count_slices.cu
-  csrc/mi/mi_cuda.cu)
+  csrc/kde/cuda/row_facts.cu
+  csrc/kde/cuda/direct.cu
+  csrc/kde/cuda/lattice.cu
+  csrc/kde/cuda/finish.cu
+  csrc/kde/cuda/kde_cuda.cu
+  csrc/ken/cuda/ken_cuda.cu
+  csrc/mi/cuda/discretize.cu
+  csrc/mi/cuda/pack_codes.cu
+  csrc/mi/cuda/count_atomics.cu
+  csrc/mi/cuda/count_planes.cu
+  csrc/mi/cuda/count_one_hot.cu
+  csrc/mi/cuda/count_slices.cu
+  csrc/mi/cuda/mi_cuda.cu)
 # Instructions that sm_90a alone has: whatever else is built, this is for no other GPU, and elsewhere not launched.
-add_library(pruning_ext_cuda_90a OBJECT csrc/mi/count_wgmma.cu)
+add_library(pruning_ext_cuda_90a OBJECT csrc/mi/cuda/count_wgmma.cu)
 set_target_properties(pruning_ext_cuda_90a PROPERTIES CUDA_ARCHITECTURES 90a-real)
 foreach(kernels IN ITEMS pruning_ext_cuda pruning_ext_cuda_90a)
   target_include_directories(${kernels} PRIVATE csrc)
@@ -67,9 +67,9 @@ set_target_properties(torch_cuda_stub PROPERTIES OUTPUT_NAME torch_cuda
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/stub)
 
 add_library(_C_cuda MODULE
-  csrc/kde/kde_op_cuda.cpp
-  csrc/ken/ken_op_cuda.cpp
-  csrc/mi/mi_op_cuda.cpp)
+  csrc/bindings/torch/kde_op_cuda.cpp
+  csrc/bindings/torch/ken_op_cuda.cpp
+  csrc/bindings/torch/mi_op_cuda.cpp)
 target_compile_definitions(_C_cuda PRIVATE USE_CUDA)
 # The CUDA runtime is linked statically: the library serves whatever CUDA the torch at hand brings.
 target_link_libraries(_C_cuda PRIVATE pruning_ext_core pruning_ext_torch pruning_ext_cuda

@@ -21,13 +21,13 @@ find_library(torch_cpu_library torch_cpu PATHS ${torch_dir}/lib NO_DEFAULT_PATH 
 target_link_libraries(pruning_ext_torch INTERFACE ${torch_cpu_library})
 
 add_library(_C MODULE
-  csrc/library.cpp
-  csrc/kde/kde_op_cpu.cpp
-  csrc/ken/ken_op_cpu.cpp
-  csrc/mi/mi_op_cpu.cpp)
+  csrc/bindings/torch/library.cpp
+  csrc/bindings/torch/kde_op_cpu.cpp
+  csrc/bindings/torch/ken_op_cpu.cpp
+  csrc/bindings/torch/mi_op_cpu.cpp)
 target_link_libraries(_C PRIVATE pruning_ext_core pruning_ext_torch)
 
-pybind11_add_module(_core MODULE NO_EXTRAS csrc/numpy_module.cpp csrc/numpy_mi.cpp)
+pybind11_add_module(_core MODULE NO_EXTRAS csrc/bindings/numpy/numpy_module.cpp csrc/bindings/numpy/numpy_mi.cpp)
 target_link_libraries(_core PRIVATE pruning_ext_core)
 
 include(Cuda)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from pruning_ext._version import __version__
 
 # Every public name and the module that defines it.
 _HOMES = {
@@ -30,12 +30,12 @@ _HOMES = {
     "Plan": "pruning_ext.pruners.plan",
     "PruneResult": "pruning_ext.pruners.method",
     "PruningWarning": "pruning_ext.pruners.method",
-    "PruneConfig": "pruning_ext.pruners.config",
-    "KENConfig": "pruning_ext.pruners.ken",
-    "MIConfig": "pruning_ext.pruners.mi",
-    "Calibration": "pruning_ext.pruners.calibration",
-    "export": "pruning_ext.pruners.checkpoint",
-    "load_pruned": "pruning_ext.pruners.checkpoint",
+    "PruneConfig": "pruning_ext.config.base",
+    "KENConfig": "pruning_ext.config.ken",
+    "MIConfig": "pruning_ext.config.mi",
+    "Calibration": "pruning_ext.calibration.batches",
+    "export": "pruning_ext.pruners.mi.export",
+    "load_pruned": "pruning_ext.pruners.mi.export",
     "save_delta": "pruning_ext.delta",
     "load_delta": "pruning_ext.delta",
     "prune_to_delta": "pruning_ext.delta",
@@ -45,6 +45,10 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:  # the same for type checkers, which do not run __getattr__
+    from pruning_ext.calibration.batches import Calibration as Calibration
+    from pruning_ext.config.base import PruneConfig as PruneConfig
+    from pruning_ext.config.ken import KENConfig as KENConfig
+    from pruning_ext.config.mi import MIConfig as MIConfig
     from pruning_ext.delta import apply_delta as apply_delta
     from pruning_ext.delta import load_delta as load_delta
     from pruning_ext.delta import prune_to_delta as prune_to_delta
@@ -67,20 +71,18 @@ if TYPE_CHECKING:  # the same for type checkers, which do not run __getattr__
     )
     from pruning_ext.ops.mi_stream import MutualInformation as MutualInformation
     from pruning_ext.ops.renyi import renyi_mutual_information as renyi_mutual_information
-    from pruning_ext.pruners.calibration import Calibration as Calibration
-    from pruning_ext.pruners.checkpoint import export as export
-    from pruning_ext.pruners.checkpoint import load_pruned as load_pruned
-    from pruning_ext.pruners.config import PruneConfig as PruneConfig
-    from pruning_ext.pruners.ken import KENConfig as KENConfig
     from pruning_ext.pruners.method import PruneResult as PruneResult
     from pruning_ext.pruners.method import PruningWarning as PruningWarning
     from pruning_ext.pruners.method import plan as plan
     from pruning_ext.pruners.method import prune as prune
-    from pruning_ext.pruners.mi import MIConfig as MIConfig
+    from pruning_ext.pruners.mi.export import export as export
+    from pruning_ext.pruners.mi.export import load_pruned as load_pruned
     from pruning_ext.pruners.plan import Plan as Plan
 
 
 def __getattr__(name: str) -> Any:
+    if name == "reference":  # a module, and no part of the public names
+        return importlib.import_module("pruning_ext.ops.reference")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(_HOMES[name])

@@ -1,8 +1,11 @@
-"""What to say where the native parts are missing; it needs none of them."""
+"""The compiled core, and the sentence for where it or another native part is missing."""
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -16,3 +19,15 @@ def not_built(missing: str) -> str:
         )
     remedy = "install it with `pip install --no-build-isolation .`"
     return f"pruning_ext is not built: {missing} is missing; {remedy}"
+
+
+@cache
+def native() -> ModuleType:
+    """The compiled core; at its first use a warning, if the instruction set asked for is not known."""
+    try:
+        from pruning_ext import _core
+    except ImportError as error:
+        raise ImportError(f"{not_built('_core for this Python')} ({error})") from error
+    if _core.isa_problem():
+        warnings.warn(_core.isa_problem(), RuntimeWarning, stacklevel=2)
+    return _core

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pruning_ext import __version__
 from pruning_ext._unbuilt import not_built
+from pruning_ext._version import __version__
 
 _DEVICES = ("cpu", "cuda")
 # The native ops behind each public function. None: plain PyTorch, which runs where PyTorch does.

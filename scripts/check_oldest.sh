@@ -12,7 +12,7 @@ $environment/bin/python scripts/requirements.py test | grep -v '^transformers' |
 
 include=$($environment/bin/python -c 'import os, torch; print(os.path.join(os.path.dirname(torch.__file__), "include"))')
 cuda=${CUDA_HOME:-/usr/local/cuda}
-for source in csrc/library.cpp csrc/*/*_op_*.cpp; do
+for source in csrc/bindings/torch/*.cpp; do
   flags=(-std=c++20 -fsyntax-only -fvisibility=hidden -Wall -Wextra -Werror -I csrc -isystem "$include")
   flags+=(-D TORCH_TARGET_VERSION=0x020a000000000000ULL)
   if [[ $source == *_op_cuda.cpp ]]; then

@@ -14,7 +14,7 @@ struct Kernels {
   std::uint64_t (*and_popcount)(const std::uint64_t* a, const std::uint64_t* b, std::int64_t words,
                                 std::int64_t repeats);
   // `repeats` times `additions_per_repeat` bits through full adders that keep sum and carry: the step of counting by
-  // carry-save adders (mi/count_kernels.h). Returns something that depends on all of them.
+  // carry-save adders (mi/cpu/plane_kernels.h). Returns something that depends on all of them.
   std::uint64_t (*carry_save)(std::uint64_t seed, std::int64_t repeats);
   std::int64_t additions_per_repeat;
 };

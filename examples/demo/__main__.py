@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from demo.inputs import InputsError
-from pruning_ext.huggingface import quiet_transformers
+from pruning_ext.models.huggingface import quiet_transformers
 
 # An act is a module of this package with ``run(out: Path) -> str``, the text to print.
 ACTS = {

@@ -28,8 +28,8 @@ import pruning_ext
 from demo import finetune, inputs
 from demo.measure import Array, Estimate, ReviewTest, kl_divergence, table
 from pruning_ext import KENConfig, load_delta, prune, save_delta
-from pruning_ext.files import write_json
-from pruning_ext.sizes import size_text
+from pruning_ext.storage.files import write_json
+from pruning_ext.storage.sizes import size_text
 
 DENSITIES = (0.75, 0.5, 0.25, 0.1)
 CRITERIA = ("ken", "density", "magnitude", "delta", "random")

@@ -21,10 +21,10 @@ from demo import inputs
 from demo.language import CALIBRATION, LENGTH, TEST, LanguageTest, token_blocks
 from demo.measure import table
 from pruning_ext import MIConfig, export, prune
-from pruning_ext.files import write_json
-from pruning_ext.pruners.calibration import read_batches
-from pruning_ext.pruners.latency import forward_seconds
-from pruning_ext.sizes import size_text
+from pruning_ext.calibration.batches import read_batches
+from pruning_ext.calibration.latency import forward_seconds
+from pruning_ext.storage.files import write_json
+from pruning_ext.storage.sizes import size_text
 
 RATIO = 0.25
 CALIBRATION_TOKENS = 16384

@@ -161,7 +161,7 @@ def _wide(tensor: Tensor) -> Tensor:
 
 
 def _by(samples: Tensor, points: Tensor, bandwidth: Tensor, *, method: int) -> Tensor:
-    """A kernel of ours by its number (csrc/kde/kde_cuda.h)."""
+    """A kernel of ours by its number (csrc/kde/cuda/kde_cuda.h)."""
     h = bandwidth.double()
     return torch.ops.pruning_ext._gaussian_kde_by(samples, points, h, None, False, False, None, method)
 

@@ -174,7 +174,7 @@ def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -
 
 
 def _floor(case: Case, provider: Provider, amounts: dict[str, float]) -> Floor | None:
-    # With more bins than that, ours may count bytes (csrc/mi/pair_costs.cpp): no additions of bits at all.
+    # With more bins ours may count bytes (csrc/mi/cpu/pair_costs.cpp): no additions of bits at all.
     counts_bytes = provider.floor == "carry_save" and case.bins > MOST_BINS_AS_PLANES
     return None if provider.floor is None or counts_bytes else Floor(provider.floor, amounts[provider.floor])
 

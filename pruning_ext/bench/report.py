@@ -10,7 +10,7 @@ from typing import Any
 from pruning_ext.bench.environment import machine
 from pruning_ext.bench.harness import Measurement
 from pruning_ext.bench.provider import OURS
-from pruning_ext.files import read_json
+from pruning_ext.storage.files import read_json
 
 PAIR_SAMPLES = "pair-samples"  # the unit of what is computed for pairs of columns, not for rows
 

@@ -10,7 +10,7 @@ from pruning_ext.bench.run import not_installed
 from pruning_ext.bench.run import run as measure
 from pruning_ext.cli.console import UsageError, say, show_progress
 from pruning_ext.cli.parsers.bench import FAMILIES
-from pruning_ext.files import write_json
+from pruning_ext.storage.files import write_json
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import torch
 
 from pruning_ext.cli.console import UsageError
-from pruning_ext.files import check_replaceable, check_writable
+from pruning_ext.config.base import PruneConfig, read_mapping
 from pruning_ext.pruners import Plan, PruningWarning
-from pruning_ext.pruners.config import PruneConfig, read_mapping
+from pruning_ext.storage.files import check_replaceable, check_writable
 
 Config = TypeVar("Config", bound=PruneConfig)
 Run = Callable[[argparse.Namespace], None]

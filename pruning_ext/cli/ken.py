@@ -10,7 +10,7 @@ from pruning_ext.cli.console import say, show_progress
 from pruning_ext.cli.models import changed_companions, check_model, load_model
 from pruning_ext.delta import prune_to_delta
 from pruning_ext.pruners import KENConfig, Plan, plan
-from pruning_ext.sizes import size_text
+from pruning_ext.storage.sizes import size_text
 
 
 @warnings_as_lines

@@ -6,17 +6,17 @@ import argparse
 import warnings
 from typing import Any
 
+from pruning_ext.calibration.batches import Batch, read_batches
+from pruning_ext.calibration.latency import forward_seconds
 from pruning_ext.cli.common import check_device, check_output, config_or_plan, warnings_as_lines
 from pruning_ext.cli.console import UsageError, say, show_progress
 from pruning_ext.cli.models import check_model, companion_files, load_model, load_tokenizer
 from pruning_ext.cli.texts import read_texts
-from pruning_ext.huggingface import quiet_transformers
+from pruning_ext.models.ffn import WIDTHS_KEY
+from pruning_ext.models.huggingface import quiet_transformers
 from pruning_ext.pruners import Calibration, MIConfig, Plan, PruningWarning, export, plan, prune
-from pruning_ext.pruners.calibration import Batch, read_batches
-from pruning_ext.pruners.checkpoint import pad
-from pruning_ext.pruners.ffn import WIDTHS_KEY
-from pruning_ext.pruners.latency import forward_seconds
-from pruning_ext.sizes import size_text
+from pruning_ext.pruners.mi.export import pad
+from pruning_ext.storage.sizes import size_text
 
 FIELDS = (
     "ratio",

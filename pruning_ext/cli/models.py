@@ -13,10 +13,10 @@ from safetensors import SafetensorError, safe_open
 from pruning_ext.cli.console import UsageError
 from pruning_ext.cli.losses import warn_of_losses
 from pruning_ext.delta.file import CONFIG_NAME
-from pruning_ext.huggingface import check_not_quantized, find_model_class, quiet_transformers
-from pruning_ext.model_files import COMPANIONS
-from pruning_ext.pruners.checkpoint import load_and_tell
-from pruning_ext.pruners.ffn import WIDTHS_KEY
+from pruning_ext.models.ffn import WIDTHS_KEY
+from pruning_ext.models.huggingface import check_not_quantized, find_model_class, quiet_transformers
+from pruning_ext.pruners.mi.export import load_and_tell
+from pruning_ext.storage.model_files import COMPANIONS
 
 HUB_SECONDS = 10
 """How long the hub may take to say whether it knows a name."""

@@ -2,9 +2,9 @@
 
 A delta directory holds ``delta_config.json`` (what it is, and a sha256 of every base tensor it builds on),
 ``delta_model.safetensors`` (per tensor the values that differ and where they go, see
-:mod:`pruning_ext.encoding`; several files ``delta_model-00001-of-0000N.safetensors`` where it is large), and
-a ``README.md`` card. After KEN only the kept entries differ, so the delta *is* the subnetwork; a kept entry
-that equals its pretrained value takes no space, because the base holds it already.
+:mod:`pruning_ext.storage.encoding`; several files ``delta_model-00001-of-0000N.safetensors`` where it is
+large), and a ``README.md`` card. After KEN only the kept entries differ, so the delta *is* the subnetwork; a
+kept entry that equals its pretrained value takes no space, because the base holds it already.
 """
 
 from pruning_ext.delta.applying import apply_delta

@@ -13,18 +13,18 @@ import transformers
 from huggingface_hub import split_torch_state_dict_into_shards
 from torch import Tensor, nn
 
-from pruning_ext.companions import MODEL_NAMES, named_companions, write_companions
+from pruning_ext._progress import progress
 from pruning_ext.delta.base import checked_sources
 from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
 from pruning_ext.delta.loading import is_same_kind
 from pruning_ext.delta.stored_form import parts, stored_form, stored_names, stored_outline
-from pruning_ext.encoding import WHOLE, decode
-from pruning_ext.files import atomic_directory, write_json
-from pruning_ext.huggingface import save_configuration, set_generation_config, twin, unwrapped
-from pruning_ext.progress import progress
-from pruning_ext.sizes import size_of
-from pruning_ext.tensor_file import TensorFile
+from pruning_ext.models.huggingface import save_configuration, set_generation_config, twin, unwrapped
+from pruning_ext.storage.encoding import WHOLE, decode
+from pruning_ext.storage.files import atomic_directory, write_json
+from pruning_ext.storage.sidecars import MODEL_NAMES, named_companions, write_companions
+from pruning_ext.storage.sizes import size_of
+from pruning_ext.storage.tensor_file import TensorFile
 
 _PATTERN = "model{suffix}.safetensors"
 _INDEX_NAME = "model.safetensors.index.json"

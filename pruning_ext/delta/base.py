@@ -9,14 +9,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pruning_ext._progress import progress
 from pruning_ext.delta.file import DeltaFile
-from pruning_ext.parallel import in_threads
-from pruning_ext.progress import progress
-from pruning_ext.pruners.pairing import base_prefixes, find_counterpart, named_state
-from pruning_ext.tensor_file import tensor_bytes
+from pruning_ext.models.pairing import base_prefixes, find_counterpart, named_state
+from pruning_ext.storage.tensor_file import tensor_bytes
+from pruning_ext.storage.threads import in_threads
 
 State = dict[str, tuple[tuple[str, ...], Tensor]]
-"""What :func:`~pruning_ext.pruners.pairing.named_state` says of a model."""
+"""What :func:`~pruning_ext.models.pairing.named_state` says of a model."""
 
 
 def tensor_sha256(tensor: Tensor) -> str:

@@ -9,9 +9,9 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from pruning_ext.huggingface import find_model_class, quiet_transformers
-from pruning_ext.pruners.checkpoint import load_and_tell
-from pruning_ext.pruners.ffn import WIDTHS_KEY
+from pruning_ext.models.ffn import WIDTHS_KEY
+from pruning_ext.models.huggingface import find_model_class, quiet_transformers
+from pruning_ext.pruners.mi.export import load_and_tell
 
 
 def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.Module) -> nn.Module:
@@ -23,7 +23,7 @@ def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.
     what a version of transformers makes of them. It is in the mode of ``base``, and on its device.
 
     Args:
-        description: of :func:`pruning_ext.huggingface.describe_model`.
+        description: of :func:`pruning_ext.models.huggingface.describe_model`.
         state: by name; tied ones are one tensor.
         base: the model that the delta is applied to.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pruning_ext.delta.file import CONFIG_NAME
-from pruning_ext.sizes import size_text
+from pruning_ext.storage.sizes import size_text
 
 CARD_NAME = "README.md"
 

@@ -15,8 +15,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pruning_ext.encoding import check_parts
-from pruning_ext.files import file_sha256, read_json
+from pruning_ext.storage.encoding import check_parts
+from pruning_ext.storage.files import file_sha256, read_json
 
 CONFIG_NAME = "delta_config.json"
 WEIGHTS_NAME = "delta_model.safetensors"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from pruning_ext._progress import progress
 from pruning_ext.delta.base import State, checked_sources
 from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
-from pruning_ext.encoding import decode
-from pruning_ext.huggingface import same_config, set_generation_config, unwrapped
-from pruning_ext.progress import progress
+from pruning_ext.models.huggingface import same_config, set_generation_config, unwrapped
 from pruning_ext.pruners.method import check_module
+from pruning_ext.storage.encoding import decode
 
 
 def load_delta(

@@ -11,24 +11,24 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning_ext import __version__
-from pruning_ext.companions import check_tokenizer, named_companions, write_companions
+from pruning_ext._progress import progress
+from pruning_ext._version import __version__
+from pruning_ext.config.base import PruneConfig
+from pruning_ext.config.ken import KENConfig
 from pruning_ext.delta.base import tensor_sha256
 from pruning_ext.delta.card import CARD_NAME, write_card
 from pruning_ext.delta.file import CONFIG_NAME, FORMAT, FORMAT_VERSION, WEIGHTS_NAME, ShardWriter, checksum
-from pruning_ext.encoding import WHOLE, encode
-from pruning_ext.files import atomic_directory, write_json
-from pruning_ext.huggingface import describe_model, model_name, unwrapped
-from pruning_ext.parallel import in_threads
-from pruning_ext.progress import progress
-from pruning_ext.pruners.config import PruneConfig
-from pruning_ext.pruners.ken import most_changed
-from pruning_ext.pruners.ken_config import KENConfig
-from pruning_ext.pruners.ken_reset import Resetting
+from pruning_ext.models.huggingface import describe_model, model_name, unwrapped
+from pruning_ext.models.pairing import Pair, pair_tensors
+from pruning_ext.pruners.ken.apply import Resetting
+from pruning_ext.pruners.ken.plan import most_changed
 from pruning_ext.pruners.method import check_module, plan_for, timed
-from pruning_ext.pruners.pairing import Pair, pair_tensors
 from pruning_ext.pruners.plan import Plan
-from pruning_ext.sizes import size_of
+from pruning_ext.storage.encoding import WHOLE, encode
+from pruning_ext.storage.files import atomic_directory, write_json
+from pruning_ext.storage.sidecars import check_tokenizer, named_companions, write_companions
+from pruning_ext.storage.sizes import size_of
+from pruning_ext.storage.threads import in_threads
 
 MAX_SHARD_SIZE = 10**9
 """Bytes of a file, and about what is held in memory of a delta while it is written."""

@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pruning_ext._numpy_arguments import native
-from pruning_ext._unbuilt import PACKAGE, not_built
+from pruning_ext._unbuilt import PACKAGE, native, not_built
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-_MARK = "pruning_ext: "  # csrc/common/torch_op.h begins sentences meant for the user with it
+_MARK = "pruning_ext: "  # csrc/bindings/torch/torch_op.h begins sentences meant for the user with it
 
 
 @cache

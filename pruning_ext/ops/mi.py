@@ -159,7 +159,7 @@ def mutual_information(
     check_columns_of_both(x, y)
     bins = check_bins(bins)
     check_strategy(strategy, bins)
-    if _PACKS and x.is_cuda and bins <= 16 and len(x) < 1 << 22:  # csrc/mi/mi_cuda.cu: takes_packed()
+    if _PACKS and x.is_cuda and bins <= 16 and len(x) < 1 << 22:  # csrc/mi/cuda/mi_cuda.cu: takes_packed()
         other = None if y is None else y.detach()
         return call("_mutual_information_of", x.device, x.detach(), other, bins, strategy, *estimator)
     codes_x, codes_y, dtype = codes_of(x, y, bins, strategy)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from pruning_ext import reference
 from pruning_ext._arguments import (
     UNITS,
     Unit,
@@ -18,6 +17,7 @@ from pruning_ext._arguments import (
     check_same_samples,
     real_number,
 )
+from pruning_ext.ops import reference
 from pruning_ext.ops._mi_arguments import check_columns
 from pruning_ext.ops._native import check_device, check_floating, result_dtype
 

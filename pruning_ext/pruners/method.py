@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning_ext.huggingface import unwrapped
-from pruning_ext.pruners.config import PruneConfig
+from pruning_ext.config.base import PruneConfig
+from pruning_ext.models.huggingface import unwrapped
 from pruning_ext.pruners.plan import ModelSummary, Plan
 
 

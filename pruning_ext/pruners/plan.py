@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruning_ext.encoding import row_shape
-from pruning_ext.files import (
+from pruning_ext.config.base import PruneConfig
+from pruning_ext.storage.encoding import row_shape
+from pruning_ext.storage.files import (
     file_sha256,
     read_json,
     read_tensors,
@@ -23,8 +24,7 @@ from pruning_ext.files import (
     write_json,
     write_tensors,
 )
-from pruning_ext.pruners.config import PruneConfig
-from pruning_ext.sizes import size_text
+from pruning_ext.storage.sizes import size_text
 
 FORMAT = "pruning_ext plan"
 FORMAT_VERSION = 1

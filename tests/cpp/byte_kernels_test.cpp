@@ -1,5 +1,5 @@
 // Counting by bytes: ranks and tables of a run against counting one by one, and which sizes come here at all.
-#include "mi/byte_kernels.h"
+#include "mi/cpu/byte_kernels.h"
 
 #include <algorithm>
 #include <map>
@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "common/aligned_buffer.h"
-#include "mi/pair_counter.h"
+#include "mi/cpu/pair_counter.h"
 
 using namespace pruning_ext;
 using mi::bytes::kColumns;

@@ -1,5 +1,5 @@
 // The kernels of one row, each at every size around the widths of its vectors, against the definition in long double.
-#include "kde/kde_kernels.h"
+#include "kde/cpu/kde_kernels.h"
 
 #include "check.h"
 #include "common/aligned_buffer.h"

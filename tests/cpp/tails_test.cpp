@@ -1,6 +1,6 @@
 // TailSums against the definition in long double: near, far, weighted, with a sample left out; and that
 // crowds of samples cost little.
-#include "kde/tails.h"
+#include "kde/cpu/tails.h"
 
 #include "check.h"
 #include "truth.h"

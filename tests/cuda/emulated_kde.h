@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kde/kde_cuda.h"
+#include "kde/cuda/kde_cuda.h"
 
 namespace pruning_ext::kde {
 

@@ -7,7 +7,7 @@
 
 #include "../cpp/check.h"
 #include "common/element.h"
-#include "ken/ken_cuda.h"
+#include "ken/cuda/ken_cuda.h"
 #include "work.h"
 
 namespace pruning_ext::ken {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "../cpp/check.h"
-#include "mi/discretize_cuda.h"
-#include "mi/mi_cuda.h"
+#include "mi/cuda/discretize_cuda.h"
+#include "mi/cuda/mi_cuda.h"
 
 namespace pruning_ext::mi {
 namespace {

@@ -60,14 +60,14 @@ def test_no_kernel_spills(kernels):
 @pytest.mark.parametrize(
     ("kernel", "most"),
     [
-        # Beside 54 KB of shared memory: four blocks of 256 threads for rows of 4096 (csrc/ken/ken_cuda.cu).
+        # With 54 KB shared: four blocks of 256 threads for rows of 4096 (csrc/ken/cuda/ken_cuda.cu).
         ("ken_kernel.*LatticeShapeILi8E", 64),
         # Two blocks of 256 threads at the least (csrc/kde).
         ("lattice_kernel", 128),
-        # Three, where shared memory has room for them (csrc/kde/lattice.cu).
+        # Three, where shared memory has room for them (csrc/kde/cuda/lattice.cu).
         ("lattice_kernel.*LatticeShapeILi8E", 80),
         ("finish_kernel", 128),
-        # What a thread of three groups of warps starts with (csrc/mi/count_wgmma.cu).
+        # What a thread of three groups of warps starts with (csrc/mi/cuda/count_wgmma.cu).
         ("wgmma_kernel", 168),
         # The hot loop of the exact method wants many warps.
         ("direct_kernelI.*FastTerm", 64),

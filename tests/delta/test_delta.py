@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from pruning_ext.delta import load_delta, save_delta
 from pruning_ext.delta.file import CONFIG_NAME, WEIGHTS_NAME
-from pruning_ext.encoding import row_shape
 from pruning_ext.pruners import KENConfig, prune
+from pruning_ext.storage.encoding import row_shape
 from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, make_pair, snapshot
 
 

@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from pruning_ext import KENConfig, MIConfig, load_delta, plan, prune, prune_to_delta, save_delta
-from pruning_ext.choices import CRITERIA
+from pruning_ext.config.choices import CRITERIA
 from pruning_ext.delta.file import CONFIG_NAME, WEIGHTS_NAME
 from pruning_ext.pruners import PruningWarning
 from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, make_pair, snapshot

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pruning_ext import reference
+from pruning_ext.ops import reference
 
 TERMS = 2_000_000  # kernels in memory at once: 16 MB in float64
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from pruning_ext import KENConfig, plan, prune
-from pruning_ext.choices import CRITERIA
+from pruning_ext.config.choices import CRITERIA
+from pruning_ext.models.ffn import find_blocks
 from pruning_ext.pruners import Calibration, Plan, export, load_pruned
-from pruning_ext.pruners.ffn import find_blocks
-from tests.pruners.families import ALL, inputs, tiny
-from tests.pruners.test_calibration import texts, tokenizer
-from tests.pruners.test_mi import batches, config, logits
+from tests.calibration.test_batches import texts, tokenizer
+from tests.families import ALL, inputs, tiny
+from tests.pruners.mi.test_mi import batches, config, logits
 from tests.tiny_models import assert_same_bits, make_pair, snapshot
 
 FISHER: dict[str, Any] = {"selection": "importance", "metric": "fisher"}

@@ -1,6 +1,6 @@
 """What a configuration's fields are where their options are left out, for the help.
 
-The classes that have them need torch; ``tests/test_cli_help.py`` holds these to them.
+The classes that have them need torch; ``tests/cli/test_cli_help.py`` holds these to them.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from pruning_ext.choices import CRITERIA
 from pruning_ext.cli.parsers.defaults import KEN
 from pruning_ext.cli.parsers.options import add_config_options, add_device_option, add_plan_option, said
+from pruning_ext.config.choices import CRITERIA
 
 NAME = "ken"
 HELP = "keep k entries in each row of a fine-tuned model, the others become pretrained again"

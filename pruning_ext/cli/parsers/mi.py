@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pruning_ext.choices import ALLOCATIONS, COMPENSATIONS, ESTIMATORS, METRICS, SELECTIONS, STRATEGIES
 from pruning_ext.cli.parsers.defaults import MI, TOKENS
 from pruning_ext.cli.parsers.options import add_config_options, add_device_option, add_plan_option, said
+from pruning_ext.config.choices import ALLOCATIONS, COMPENSATIONS, ESTIMATORS, METRICS, SELECTIONS, STRATEGIES
 
 NAME = "mi"
 HELP = "remove FFN neurons that can be spared; the result is a smaller, ordinary model"

@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "../../cpp/check.h"
-#include "ken/ken_cuda.h"
+#include "ken/cuda/ken_cuda.h"
 #include "wide_data.h"
 
 namespace pruning_ext::ken {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "../../cpp/check.h"
-#include "mi/discretize_cuda.h"
-#include "mi/mi_cuda.h"
+#include "mi/cuda/discretize_cuda.h"
+#include "mi/cuda/mi_cuda.h"
 #include "wide_data.h"
 
 namespace pruning_ext::mi {

@@ -1,0 +1,212 @@
+// Rows over threads: load a row, find its sums (row_sums.h), repair what a fast method cannot give (tails.h),
+// normalise.
+#include <algorithm>
+#include <cmath>
+
+#include "kde/cpu/row_bandwidth.h"
+#include "kde/cpu/row_sums.h"
+#include "kde/cpu/tails.h"
+#include "kde/kde_math.h"
+
+namespace pruning_ext::kde {
+namespace {
+
+// Below this share of the largest possible sum a lattice's relative error is no longer bounded (kde.h); the direct sum
+// holds until its terms leave the range of float64.
+constexpr double kLatticeFloor = 1e-12;
+constexpr double kDirectFloor = 1e-290;
+// With less than this left of a sum once its own sample is taken away, cancellation would show.
+constexpr double kLeastRemainder = 0.1;
+
+bool lacks_samples(const Matrix& samples) { return samples.rows > 0 && samples.cols < 1; }
+
+std::int64_t rows_per_task(std::int64_t n, std::int64_t k) {
+  return std::max<std::int64_t>(1, (std::int64_t{1} << 14) / std::max<std::int64_t>(n + k, 1));
+}
+
+void store(void* out, DType dtype, std::int64_t index, double value) {
+  if (dtype == DType::float64) {
+    static_cast<double*>(out)[index] = value;
+  } else {
+    static_cast<float*>(out)[index] = static_cast<float>(value);
+  }
+}
+
+// Row r of the weights, fit to be summed up; false if they are no weights.
+bool load_weights(const Matrix& w, std::int64_t r, double* out) {
+  const RowRange range = active_kernels().load(w.row(r), w.dtype, w.col_stride, w.cols, out);
+  if (!range.finite || range.low < 0 || range.high <= 0) return false;
+  const double factor = weight_factor(range.high);
+  for (std::int64_t i = 0; i < w.cols && factor != 1; ++i) out[i] *= factor;
+  return true;
+}
+
+class RowDensity {
+ public:
+  explicit RowDensity(const KdeParams& params) : params_(params) {}
+
+  Fault evaluate(std::int64_t r) {
+    const Fault fault = load(r);
+    if (fault != Fault::none) return fault;
+    solver_.solve(row_, samples_, points_, params_.accuracy);
+    const double floor = (params_.accuracy == Accuracy::exact ? kDirectFloor : kLatticeFloor) * weight_sum_;
+    const double log_h = std::log(row_.bandwidth) + kLogSqrt2Pi;
+    const PerBandwidth density(row_.bandwidth);
+    is_sorted_ = false;
+    for (std::int64_t j = 0; j < row_.k; ++j) {
+      const double total = params_.leave_one_out ? weight_without(j) : weight_sum_;
+      double value = row_.sums[j];
+      bool trusted = !params_.log || value >= floor;
+      if (params_.leave_one_out) {
+        const double z = (row_.points[j] - row_.samples[j]) / row_.bandwidth;
+        const double rest = value - weight(j) * std::exp(-z * z / 2);
+        trusted = trusted && rest >= kLeastRemainder * value && rest >= (params_.log ? floor : 0);
+        value = rest;
+      }
+      double result;
+      if (total <= 0) {
+        result = params_.log ? -INFINITY : 0;  // the only sample was left out
+      } else if (trusted) {
+        result = params_.log ? std::log(value / total) - log_h : density(value / total);
+      } else {
+        const double log_density = repaired(j) - std::log(total) - log_h;
+        result = params_.log ? log_density : std::exp(log_density);
+      }
+      store(params_.density, params_.density_dtype, r * row_.k + j, result);
+    }
+    return Fault::none;
+  }
+
+ private:
+  Fault load(std::int64_t r) {
+    const auto& kernels = active_kernels();
+    const Matrix &x = params_.samples, &p = params_.points, &w = params_.weights;
+    const std::int64_t n = x.cols, k = p.cols;
+    double* samples = sample_buffer_.reserve(n);
+    double* points = point_buffer_.reserve(k);
+    samples_ = kernels.load(x.row(r), x.dtype, x.col_stride, n, samples);
+    if (!samples_.finite) return Fault::not_finite;
+    points_ = kernels.load(p.row(r), p.dtype, p.col_stride, k, points);
+    if (!points_.finite) return Fault::bad_points;
+    double* weights = nullptr;
+    weight_sum_ = static_cast<double>(n);
+    if (w.data != nullptr) {
+      weights = weight_buffer_.reserve(n);
+      if (!load_weights(w, r, weights)) return Fault::bad_weights;
+      weight_sum_ = 0;
+      for (std::int64_t i = 0; i < n; ++i) weight_sum_ += weights[i];
+    }
+    const double h = params_.bandwidth[r];
+    if (!(h > 0) || std::isinf(h)) return Fault::bad_bandwidth;
+    row_ = {samples, weights, n, points, k, samples_.low, h, sum_buffer_.reserve(k)};
+    return Fault::none;
+  }
+
+  double weight(std::int64_t i) const { return row_.weights == nullptr ? 1.0 : row_.weights[i]; }
+
+  double weight_without(std::int64_t j) const {
+    const double rest = weight_sum_ - weight(j);
+    if (rest >= kLeastRemainder * weight_sum_) return rest;
+    double sum = 0;
+    for (std::int64_t i = 0; i < row_.n; ++i) sum += i == j ? 0.0 : weight(i);
+    return sum;
+  }
+
+  double repaired(std::int64_t j) {
+    if (!is_sorted_) tails_.assign(solver_.sort(row_), row_.bandwidth);
+    is_sorted_ = true;
+    return tails_.log_sum(row_.points[j], params_.leave_one_out ? j : -1);
+  }
+
+  const KdeParams& params_;
+  RowSolver solver_;
+  TailSums tails_;
+  AlignedBuffer<double> sample_buffer_, point_buffer_, weight_buffer_, sum_buffer_;
+  RowSums row_{};
+  RowRange samples_{}, points_{};
+  double weight_sum_ = 0;
+  bool is_sorted_ = false;
+};
+
+}  // namespace
+
+Status gaussian_kde_cpu(const KdeParams& params, const ParallelFor& parallel_for) {
+  if (lacks_samples(params.samples)) return {Fault::no_samples};
+  FirstFault fault;
+  parallel_for(0, params.samples.rows, rows_per_task(params.samples.cols, params.points.cols),
+               [&](std::int64_t begin, std::int64_t end) {
+                 RowDensity density(params);
+                 for (std::int64_t r = begin; r < end; ++r) {
+                   const Fault found = density.evaluate(r);
+                   if (found != Fault::none) fault.report(found, r);
+                 }
+               });
+  return fault.status();
+}
+
+Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parallel_for) {
+  if (lacks_samples(params.samples)) return {Fault::no_samples};
+  if (params.num_points < 1) return {Fault::no_points};
+  const std::int64_t n = params.samples.cols, k = params.num_points;
+  FirstFault fault;
+  parallel_for(0, params.samples.rows, rows_per_task(n, k), [&](std::int64_t begin, std::int64_t end) {
+    RowSolver solver;
+    AlignedBuffer<double> samples, points, sums;
+    samples.reserve(n), points.reserve(k), sums.reserve(k);
+    for (std::int64_t r = begin; r < end; ++r) {
+      const RowRange range = active_kernels().load(params.samples.row(r), params.samples.dtype,
+                                                   params.samples.col_stride, n, samples.data());
+      const double h = params.bandwidth[r];
+      if (!range.finite || !(h > 0) || std::isinf(h)) {
+        fault.report(range.finite ? Fault::bad_bandwidth : Fault::not_finite, r);
+        continue;
+      }
+      // Where the range itself leaves float64, the grid is made in quarters.
+      const double unit = std::isfinite(range.high - range.low) ? 1 : 4, low = range.low / unit,
+                   high = range.high / unit;
+      const double step = k > 1 ? (high - low) / static_cast<double>(k - 1) : 0;
+      for (std::int64_t j = 0; j < k; ++j) {
+        const double point = grid_point(low, high, step, j, k) * unit;
+        store(params.grid, params.dtype, r * k + j, point);
+        // The density belongs to the point as it is returned, rounded to the output's dtype.
+        points.data()[j] = params.dtype == DType::float64 ? point : static_cast<double>(static_cast<float>(point));
+      }
+      const RowSums row{samples.data(), nullptr, n, points.data(), k, range.low, h, sums.data()};
+      solver.solve(row, range, {points.data()[0], points.data()[k - 1], true}, params.accuracy);
+      const PerBandwidth density(h);
+      const double share = 1 / static_cast<double>(n);
+      for (std::int64_t j = 0; j < k; ++j)
+        store(params.density, params.dtype, r * k + j, density(sums.data()[j] * share));
+    }
+  });
+  return fault.status();
+}
+
+Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_for) {
+  if (lacks_samples(params.samples)) return {Fault::no_samples};
+  const std::int64_t n = params.samples.cols;
+  const Matrix &x = params.samples, &w = params.weights;
+  FirstFault fault;
+  parallel_for(0, x.rows, rows_per_task(n, 0), [&](std::int64_t begin, std::int64_t end) {
+    AlignedBuffer<double> samples, weights, scratch;
+    samples.reserve(n);
+    for (std::int64_t r = begin; r < end; ++r) {
+      Fault found = Fault::none;
+      const RowRange range = active_kernels().load(x.row(r), x.dtype, x.col_stride, n, samples.data());
+      if (!range.finite) found = Fault::not_finite;
+      if (found == Fault::none && w.data != nullptr) {
+        if (!load_weights(w, r, weights.reserve(n))) found = Fault::bad_weights;
+      }
+      if (found == Fault::none && range.low == range.high) found = Fault::constant_row;
+      if (found == Fault::none) {
+        const double* heavy = w.data == nullptr ? nullptr : weights.data();
+        params.bandwidth[r] = row_bandwidth(params.rule, samples.data(), heavy, n, range, scratch);
+        if (!(params.bandwidth[r] > 0)) found = Fault::one_value;
+      }
+      if (found != Fault::none) fault.report(found, r);
+    }
+  });
+  return fault.status();
+}
+
+}  // namespace pruning_ext::kde

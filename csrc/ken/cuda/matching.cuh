@@ -1,0 +1,243 @@
+// Greedy matching on a line, for one row and one block: each point in turn takes the nearest entry not yet taken.
+//
+// The points come by rank, a warp serves 32 of them at a time, and mostly they do not meet. Where they crowd (the tails
+// of a row, 30 % of the points in a normal one) what is nearest to one is nearest to all: from what they take in turn
+// the entries around them are gone, and each goes on to the next. So a lane that wants what g lanes before it want,
+// too, and on the same side, looks at the g-th free entry from there at once. It is right if those before it took just
+// the g entries in between; all lanes before the first that may be wrong are settled together, and the others look
+// again. Every row takes k / 32 rounds at least, and by a model of normal rows not twice as many.
+//
+// Among equal values it does not matter which are free, only how many: those that come first in the row are the ones
+// kept (is_taken).
+//
+// At equal distance the entry earliest in the row is preferred. A point that may have two such entries on different
+// values waits until it is the first, and then walks over all of them alone (walk_ties). In ordinary rows they are two.
+// Beside an outlier 1e16 times the others' spread, and for what has vanished beside the others, distances round to one
+// number for a whole row. Once the walks of a row have cost what the other way would, it begins again by that: one
+// point after the other, the warp finding both ends of the tie by search, as a distance, rounded or not, does not
+// shrink from one entry to the next further out, and what stands earliest between them by minima (earliest.cuh). A
+// point then costs some 350 instructions, whatever the row is like.
+#pragma once
+
+#include "common/block.cuh"
+#include "common/element.h"
+#include "kde/kde_math.h"
+#include "ken/cuda/earliest.cuh"
+#include "ken/cuda/free_entries.cuh"
+
+namespace pruning_ext::ken {
+
+struct GridPoints {
+  double low, high, step;
+  unsigned count;
+  __device__ double value(unsigned j) const { return kde::grid_point(low, high, step, j, count); }
+};
+
+template <typename Key, typename Index>
+struct Market {
+  const Key* keys;     // [n], ascending
+  const Index* index;  // [n], where each stood in the row; ascending among equal keys
+  int n;
+  const GridPoints& points;  // fewer than n
+  const Index* order;        // [points.count], by rank
+  Index* place;              // [points.count], by rank: the first entry not below the point
+  FreeEntries free;
+  EarliestFree<Index> earliest;  // of those, while the points are served in turn
+
+  __device__ double value(int i) const { return ordered_value(keys[i]); }
+  __device__ double distance(int i, double point) const { return fabs(value(i) - point); }
+  __device__ int first_equal(int i) const {
+    const Key key = keys[i];
+    if (i == 0 || keys[i - 1] != key) return i;
+    return partition_point(0, i, [&](int e) { return keys[e] < key; });
+  }
+  __device__ int past_equal(int i) const {
+    const Key key = keys[i];
+    if (i + 1 == n || keys[i + 1] != key) return i + 1;
+    return partition_point(i, n, [&](int e) { return keys[e] <= key; });
+  }
+  // Whether no other value above or below entry i is as near as that is.
+  __device__ bool is_alone(int i, double point, bool up, double nearest) const {
+    // Mostly the next representable value is further away. Beside a 0, say, it need not be.
+    const double beyond = ordered_value(static_cast<Key>(up ? keys[i] + 1 : keys[i] - 1));
+    if (fabs(beyond - point) != nearest) return true;
+    const int next = up ? past_equal(i) : first_equal(i) - 1;
+    return next < 0 || next == n || distance(next, point) != nearest;
+  }
+  // Whether entry i is kept: those taken among equal values are the first of them.
+  __device__ bool is_taken(int i, const Index* free_before, bool keep_ties) const {
+    const int first = first_equal(i), past = past_equal(i);
+    if (past - first == 1) return !free.contains(i);
+    const int taken = past - first - (free.before(past, free_before) - free.before(first, free_before));
+    return keep_ties ? taken > 0 : i - first < taken;
+  }
+};
+
+struct Choice {
+  int entry;
+  bool up;
+  bool alone;  // no entry of another value can be as near
+};
+
+// The nearer of two free entries on either side of a point; -1 and n are none.
+template <typename Key, typename Index>
+__device__ Choice nearer(const Market<Key, Index>& market, double point, int lower, int upper) {
+  constexpr double kInf = __builtin_inf();
+  const double down = lower >= 0 ? market.distance(lower, point) : kInf;
+  const double up = upper < market.n ? market.distance(upper, point) : kInf;
+  const bool is_up = up < down;
+  const int entry = is_up ? upper : lower;
+  return {entry, is_up, up != down && market.is_alone(entry, point, is_up, fmin(up, down))};
+}
+
+// Of all free entries nearest to a point the one earliest in the row, as any free entry of its value; by one thread. -1
+// if that would cost all `patience` that is left, in steps of about what a point costs match_in_turn().
+template <typename Key, typename Index>
+__device__ int walk_ties(const Market<Key, Index>& market, double point, int place, unsigned& patience) {
+  constexpr double kInf = __builtin_inf();
+  const FreeEntries& free = market.free;
+  int lower = free.below(place - 1), upper = free.above(place);
+  const double nearest =
+      fmin(lower >= 0 ? market.distance(lower, point) : kInf, upper < market.n ? market.distance(upper, point) : kInf);
+  int chosen = -1;
+  Index earliest = 0;
+  unsigned left = patience;
+  // Of the values' run [first, past) the next to be taken is the one behind those that are.
+  const auto consider = [&](int i, int first, int past) {
+    const unsigned steps = 1 + static_cast<unsigned>(past - first) / 1024;
+    left = left > steps ? left - steps : 0;
+    const Index next = market.index[past - free.count(first, past)];
+    if (chosen < 0 || next < earliest) chosen = i, earliest = next;
+  };
+  while (lower >= 0 && left > 0 && market.distance(lower, point) == nearest) {
+    const int first = market.first_equal(lower);
+    consider(lower, first, market.past_equal(lower));
+    lower = free.below(first - 1);
+  }
+  while (upper < market.n && left > 0 && market.distance(upper, point) == nearest) {
+    const int past = market.past_equal(upper);
+    consider(upper, market.first_equal(upper), past);
+    upper = free.above(past);
+  }
+  patience = left;
+  return left > 0 ? chosen : -1;
+}
+
+// Serves ranks [first, first + 32); by all lanes of a warp. False, and the rest not served, once no patience is left.
+template <typename Key, typename Index>
+__device__ bool match_warp(const Market<Key, Index>& market, unsigned first, unsigned& patience) {
+  const FreeEntries& free = market.free;
+  const unsigned rank = first + lane_index(), before = (1u << lane_index()) - 1;
+  const unsigned nothing = ~lane_index();  // what only this lane wants
+  bool waits = rank < market.points.count;
+  const double point = waits ? market.points.value(market.order[rank]) : 0;
+  const int place = waits ? static_cast<int>(market.place[rank]) : 0;
+  int lower = place - 1, upper = place;  // nothing is free between the two
+  for (unsigned waiting = __ballot_sync(kAllLanes, waits); waiting != 0; waiting = __ballot_sync(kAllLanes, waits)) {
+    Choice wanted{}, got{};
+    if (waits) {
+      lower = free.below(lower), upper = free.above(upper);
+      got = wanted = nearer(market, point, lower, upper);
+    }
+    const unsigned want = waits ? 2 * static_cast<unsigned>(wanted.entry) + wanted.up : nothing;
+    const unsigned rivals = __match_any_sync(kAllLanes, want) & before;
+    if (waits && rivals != 0) {
+      const int next_lower = wanted.up ? lower : free.below(lower, __popc(rivals));
+      const int next_upper = wanted.up ? free.above(upper, __popc(rivals)) : upper;
+      const bool any = next_lower >= 0 || next_upper < market.n;
+      got = any ? nearer(market, point, next_lower, next_upper) : Choice{wanted.entry, wanted.up, false};
+    }
+    const unsigned turned = __ballot_sync(kAllLanes, got.up != wanted.up);
+    const unsigned same = __match_any_sync(kAllLanes, waits ? static_cast<unsigned>(got.entry) : nothing) & before;
+    const bool doubtful = waits && (!wanted.alone || !got.alone || (rivals & turned) != 0 || same != 0);
+    const unsigned doubts = __ballot_sync(kAllLanes, doubtful);
+    const unsigned settled = waiting & ((doubts & (0u - doubts)) - 1);
+    // Nothing but the data keeps a removal behind the looks of other lanes, and it is enough: what each of them read of
+    // the free entries went into the votes above, and these into `settled`.
+    if (settled == 0) {
+      if ((waiting & before) == 0 && waits) {
+        const int entry = walk_ties(market, point, place, patience);
+        if (entry >= 0) free.remove(entry);
+        waits = false;
+      }
+      __syncwarp();
+      if (patience == 0) return false;
+    } else if (settled >> lane_index() & 1) {
+      free.remove(got.entry);
+      waits = false;
+    }
+    __syncwarp();
+  }
+  return true;
+}
+
+// Serves all points, one after the other; by all lanes of a warp. market.free is full, and market.earliest filled.
+template <typename Key, typename Index>
+__device__ void match_in_turn(const Market<Key, Index>& market) {
+  constexpr double kInf = __builtin_inf();
+  for (unsigned rank = 0; rank < market.points.count; ++rank) {
+    const double point = market.points.value(market.order[rank]);
+    const int place = static_cast<int>(market.place[rank]);
+    const int lower = market.free.below(place - 1), upper = market.free.above(place);
+    const double down = lower >= 0 ? market.distance(lower, point) : kInf;
+    const double up = upper < market.n ? market.distance(upper, point) : kInf;
+    // The ends of what is as near as the nearest; between the two sides nothing is free.
+    int first = lower + 1, past = upper;
+    if (down <= up) first = warp_partition_point(0, lower + 1, [&](int i) { return market.distance(i, point) > down; });
+    if (up <= down)
+      past = warp_partition_point(upper, market.n, [&](int i) { return market.distance(i, point) <= up; });
+    market.earliest.remove(market.earliest.in(first, past));
+  }
+}
+
+// Takes as many entries from market.free, which is full, as there are points.
+template <typename Key, typename Index>
+__device__ void match_by_warp(const Market<Key, Index>& market, bool in_turn) {
+  __shared__ unsigned patience;
+  if (threadIdx.x == 0) patience = in_turn ? 0 : kWarp + market.points.count / 2;
+  for (unsigned rank = threadIdx.x; rank < market.points.count; rank += blockDim.x) {
+    const double point = market.points.value(market.order[rank]);
+    market.place[rank] =
+        static_cast<Index>(partition_point(0, market.n, [&](int i) { return market.value(i) < point; }));
+  }
+  __syncthreads();
+  if (warp_index() == 0 && !in_turn) {
+    for (unsigned first = 0; first < market.points.count; first += kWarp) {
+      if (!match_warp(market, first, patience)) break;
+    }
+  }
+  __syncthreads();
+  if (patience > 0) return;
+  market.free.fill();
+  __syncthreads();
+  market.earliest.fill();
+  if (warp_index() == 0) match_in_turn(market);
+  __syncthreads();
+}
+
+// The same, said plainly: in the order of ranks, the block finds the nearest free entry, the earliest of equals.
+template <typename Key, typename Index>
+__device__ void match_one_by_one(const Market<Key, Index>& market) {
+  constexpr unsigned kNone = ~0u;
+  for (unsigned rank = 0; rank < market.points.count; ++rank) {
+    __syncthreads();
+    const double point = market.points.value(market.order[rank]);
+    double nearest = __builtin_inf();
+    for (int i = threadIdx.x; i < market.n; i += blockDim.x) {
+      if (market.free.contains(i)) nearest = fmin(nearest, market.distance(i, point));
+    }
+    nearest = block_reduce(nearest, Min{});
+    unsigned earliest = kNone;
+    int mine = 0;
+    for (int i = threadIdx.x; i < market.n; i += blockDim.x) {
+      if (market.free.contains(i) && market.distance(i, point) == nearest && market.index[i] < earliest) {
+        earliest = market.index[i];
+        mine = i;
+      }
+    }
+    if (block_reduce(earliest, Min{}) == earliest && earliest != kNone) market.free.remove(mine);
+  }
+  __syncthreads();
+}
+
+}  // namespace pruning_ext::ken

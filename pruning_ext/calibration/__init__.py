@@ -1,0 +1,1 @@
+"""Unlabelled inputs, and the statistics of a model's activations on them."""

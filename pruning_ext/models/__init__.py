@@ -1,0 +1,1 @@
+"""Hugging Face models: feed-forward blocks, tensors in pairs, names, and transformers' own ways."""
