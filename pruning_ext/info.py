@@ -14,8 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pruning_ext._unbuilt import not_built
-from pruning_ext._version import __version__
+from pruning_ext._build import __version__, not_built
 
 _DEVICES = ("cpu", "cuda")
 # The native ops behind each public function. None: plain PyTorch, which runs where PyTorch does.
@@ -165,7 +164,7 @@ def _import_torch(problems: list[str]) -> ModuleType | None:
 
 def _instruction_set(problems: list[str]) -> str | None:
     try:
-        from pruning_ext import _core
+        import pruning_ext._core as _core
     except ImportError as error:
         problems.append(f"{not_built('_core for this Python')} ({error})")
         return None

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 import pruning_ext
-from pruning_ext import _core
+import pruning_ext._core as _core
 from pruning_ext.bench.floors import measured_rates
 from pruning_ext.bench.harness import Measurement
 

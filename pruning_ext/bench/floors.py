@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pruning_ext import _core
+import pruning_ext._core as _core
 
 PROBE_SECONDS = 0.02  # of one sample
 PROBE_SAMPLES = 5  # the best of which counts: a rate is what the machine can do

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
-from pruning_ext import _core
+import pruning_ext._core as _core
 from pruning_ext.bench.harness import OURS as OURS
 from pruning_ext.bench.harness import Subject
 from pruning_ext.ops._native import build_info, has_kernel

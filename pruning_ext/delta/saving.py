@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from pruning_ext._build import __version__
 from pruning_ext._progress import progress
-from pruning_ext._version import __version__
 from pruning_ext.config.base import PruneConfig
 from pruning_ext.config.ken import KENConfig
 from pruning_ext.delta.base import tensor_sha256

@@ -35,7 +35,7 @@ from pruning_ext._arguments import (
     check_weight_shape,
     check_weights_shape,
 )
-from pruning_ext._unbuilt import native
+from pruning_ext._build import native
 from pruning_ext.numpy._arguments import check_floating, thread_count
 from pruning_ext.numpy.mi import (
     TopK,

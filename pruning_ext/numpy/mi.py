@@ -21,7 +21,7 @@ from pruning_ext._arguments import (
     check_strategy,
     estimator_args,
 )
-from pruning_ext._unbuilt import native
+from pruning_ext._build import native
 from pruning_ext.numpy._arguments import check_floating, check_unmasked, thread_count
 
 Codes = NDArray[np.uint8]

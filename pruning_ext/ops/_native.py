@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pruning_ext._unbuilt import PACKAGE, native, not_built
+from pruning_ext._build import PACKAGE, native, not_built
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _MARK = "pruning_ext: "  # csrc/bindings/torch/torch_op.h begins sentences meant for the user with it

@@ -1,33 +1,10 @@
 """Pruners for Hugging Face models: one configuration type per method, the same two calls for all.
 
-A method lives in its own module, which defines its configuration and calls
-:func:`~pruning_ext.pruners.method.register_method`; importing it here makes it known.
+A method has a folder of its own, whose `plan.py` calls :func:`~pruning_ext.pruners.method.register_method`.
+Names are loaded at first use, from where ``__init__.pyi`` has them: what is registered here by name,
+selections say, can be listed without torch.
 """
 
-from pruning_ext.calibration.batches import Calibration
-from pruning_ext.config.base import PruneConfig
-from pruning_ext.config.ken import KENConfig
-from pruning_ext.config.mi import MIConfig
-from pruning_ext.models.targets import select_names
-from pruning_ext.pruners.method import Method, PruneResult, PruningWarning, plan, prune, register_method
-from pruning_ext.pruners.mi.export import export, load_pruned
-from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
+from pruning_ext._lazy import names_from_stub
 
-__all__ = [
-    "Calibration",
-    "KENConfig",
-    "LayerPlan",
-    "MIConfig",
-    "Method",
-    "ModelSummary",
-    "Plan",
-    "PruneConfig",
-    "PruneResult",
-    "PruningWarning",
-    "export",
-    "load_pruned",
-    "plan",
-    "prune",
-    "register_method",
-    "select_names",
-]
+__getattr__, __dir__, __all__ = names_from_stub(__name__, __file__)

@@ -74,6 +74,10 @@ def register_method(config_type: type[PruneConfig], method: Method) -> None:
 
 
 def _method_of(config: PruneConfig) -> Method:
+    # They need what stands above; so they come last, and register themselves.
+    from pruning_ext.pruners.ken import plan as _ken  # noqa: F401
+    from pruning_ext.pruners.mi import plan as _mi  # noqa: F401
+
     method = _METHODS.get(type(config))
     if method is None:
         known = ", ".join(kind.__name__ for kind in _METHODS)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol, cast
 
-from pruning_ext._version import __version__
+from pruning_ext._build import __version__
 from pruning_ext.cli.parsers import apply, bench, info, ken, mi, plan
 from pruning_ext.cli.parsers.options import add_common_options, add_output_options
 

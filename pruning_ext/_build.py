@@ -1,4 +1,4 @@
-"""The compiled core, and the sentence for where it or another native part is missing."""
+"""The version, the compiled core, and the sentence for where it or another native part is missing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import warnings
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+
+__version__ = "0.1.0"  # as pyproject.toml has it
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -25,7 +27,7 @@ def not_built(missing: str) -> str:
 def native() -> ModuleType:
     """The compiled core; at its first use a warning, if the instruction set asked for is not known."""
     try:
-        from pruning_ext import _core
+        import pruning_ext._core as _core
     except ImportError as error:
         raise ImportError(f"{not_built('_core for this Python')} ({error})") from error
     if _core.isa_problem():
