@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 Names = tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]
@@ -27,8 +28,16 @@ def names_from_stub(package: str, file: str) -> Names:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, attribute = homes[name]
         found = getattr(importlib.import_module(str(module)), attribute)
-        # A submodule that was imported on the way is bound by then, if it has this name.
         return vars(sys.modules[package]).setdefault(name, found)
+
+    class Package(ModuleType):
+        """A package whose public names stay what they are when a submodule of the same name is imported."""
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name not in homes or not isinstance(value, ModuleType) or callable(value):
+                super().__setattr__(name, value)
+
+    sys.modules[package].__class__ = Package
 
     def __dir__() -> list[str]:
         return sorted({*vars(sys.modules[package]), *homes})

@@ -1,13 +1,26 @@
-"""One progress bar for all long work, on stderr."""
+"""Work that can be watched: a progress bar on stderr, and stages that a caller may time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Stage(Protocol):
+    """Runs a named part of longer work: calls ``function`` and returns its result, perhaps timing it."""
+
+    def __call__(self, name: str, function: Callable[..., Result], *args: Any, **options: Any) -> Result:
+        """The result of ``function(*args, **options)``."""
+
+
+def directly(name: str, function: Callable[..., Result], *args: Any, **options: Any) -> Result:
+    """The :class:`Stage` that watches nothing."""
+    return function(*args, **options)
 
 
 def progress(

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from pruning_ext._progress import Stage, directly
 from pruning_ext.calibration.batches import Batch
 from pruning_ext.calibration.sensitivity import Sensitivity, split
 from pruning_ext.calibration.statistics import BlockStatistics, Replacement, Wanted, block_bytes, gather
-from pruning_ext.config.mi import MIConfig
 from pruning_ext.models.ffn import FFNBlock
 
 STATISTICS_BYTES = 4 * 2**30
@@ -21,18 +21,26 @@ STATISTICS_BYTES = 4 * 2**30
 class Passes:
     """Runs over the calibration inputs, one per group of blocks, so that memory is bounded.
 
-    ``sensitivity``, if any, shares the forward pass of the first run, which is of the dense model.
+    ``sensitivity``, if any, shares the forward pass of the first run, which is of the dense model. Where the
+    caller ``recalibrates``, replacing blocks as it goes, a pass serves one block unless ``blocks_per_pass``
+    is given. Each pass is a ``stage`` of the name ``collecting``.
     """
 
     model: nn.Module
     blocks: Sequence[FFNBlock]
-    config: MIConfig
     batches: Sequence[Batch]
     sensitivity: Sensitivity | None
-    show: bool
-    replaced: dict[nn.Module, Replacement] = field(default_factory=dict)
+    recalibrates: bool = False
+    blocks_per_pass: int | None = None
+    stage: Stage = directly
+    show: bool = False
     tokens: int = 0
     sampled: int = 0
+    _replaced: dict[nn.Module, Replacement] = field(default_factory=dict)
+
+    def replace(self, block: FFNBlock, down: Replacement) -> None:
+        """Let ``down`` act instead of the block's down projection in the passes to come."""
+        self._replaced[block.down] = down
 
     def run(
         self, description: str, wanted: Wanted, *, needed: bool = True
@@ -49,12 +57,14 @@ class Passes:
             first, self.sensitivity = self.sensitivity, None
             ahead, rest = split(self.batches) if first else ((), self.batches)
             statistics: list[BlockStatistics | None] = list(
-                gather(
+                self.stage(
+                    "collecting",
+                    gather,
                     self.model,
                     group,
                     rest,
                     wanted,
-                    replaced=self.replaced,
+                    replaced=self._replaced,
                     ahead=ahead,
                     through=first.observe if first else None,
                     show_progress=self.show,
@@ -68,8 +78,8 @@ class Passes:
                 yield start + offset, found
 
     def _group_size(self, wanted: Wanted) -> int:
-        if self.config.blocks_per_pass is not None:
-            return self.config.blocks_per_pass
-        if self.config.recalibrate:
+        if self.blocks_per_pass is not None:
+            return self.blocks_per_pass
+        if self.recalibrates:
             return 1
         return max(1, STATISTICS_BYTES // max(block_bytes(block, wanted) for block in self.blocks))

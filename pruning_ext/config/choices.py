@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pruning_ext.choices.allocations import ALLOCATIONS as _ALLOCATIONS
+from pruning_ext.choices.compensations import COMPENSATIONS as _COMPENSATIONS
+from pruning_ext.choices.estimators import ESTIMATORS as _ESTIMATORS
+from pruning_ext.choices.selections import SELECTIONS as _SELECTIONS
+
 CRITERIA = ("ken", "density", "magnitude", "delta", "random")
 """Which entries of a row KEN keeps."""
 
-SELECTIONS = ("joint", "greedy", "random_pairs", "importance", "random")
-"""Which neurons MI pruning removes."""
-
-PAIRWISE = ("joint", "greedy", "random_pairs")
-"""Selections that look at the mutual information of pairs."""
-
+SELECTIONS = _SELECTIONS.names
+PAIRWISE = tuple(selection.name for selection in _SELECTIONS if selection.pairwise)
 METRICS = ("norm", "fisher")
-ESTIMATORS = ("histogram", "renyi")
-COMPENSATIONS = ("ridge", "none")
-ALLOCATIONS = ("uniform", "global")
+ESTIMATORS = _ESTIMATORS.names
+COMPENSATIONS = _COMPENSATIONS.names
+ALLOCATIONS = _ALLOCATIONS.names
 STRATEGIES = ("quantile", "uniform", "zero-quantile")

@@ -52,7 +52,7 @@ class MIConfig(PruneConfig):
             ``fisher``, by how much the model's predictions feel it (one backward pass over 8,192 tokens, see
             :func:`pruning_ext.calibration.sensitivity.column_sensitivity`).
         compensation: ``ridge`` refits the down projection to the dense block's output, see
-            :func:`pruning_ext.pruners.mi.compensation.refit_down_projection`; ``none`` leaves it as it is.
+            :func:`pruning_ext.choices.compensations.ridge.refit_down_projection`; ``none`` leaves it alone.
         ridge: strength of the pull towards the old weights, relative to the mean squared activation.
         bins, strategy: see :func:`pruning_ext.ops.mi.discretize`. Like ``estimator`` and ``max_tokens`` they
             belong to the selections that look at pairs, and are refused with the others.

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruning_ext.calibration.statistics import Replacement
+from pruning_ext.choices.selections import Ranking
 from pruning_ext.models.ffn import FFNBlock
-from pruning_ext.pruners.mi.compensation import Refit
-from pruning_ext.pruners.mi.selection import Ranking, kept_neurons
+from pruning_ext.pruners.mi.decision import Decision
+from pruning_ext.pruners.mi.selection import kept_neurons
 from pruning_ext.pruners.plan import LayerPlan
 
 
-def describe_layer(
-    block: FFNBlock, ranking: Ranking, fit: Refit | None
-) -> tuple[LayerPlan, dict[str, Tensor]]:
-    """The plan's entry for ``block``, and the tensors that go with it."""
+def describe_layer(decision: Decision) -> tuple[LayerPlan, dict[str, Tensor]]:
+    """The plan's entry for a block, and the tensors that go with it."""
+    block, ranking, fit = decision.block, decision.ranking, decision.refit
     width, removed = block.width, len(ranking.order)
     parameters = sum(parameter.numel() for parameter in block.parameters())
     kept = parameters - removed * block.parameters_per_neuron()
@@ -79,10 +79,11 @@ def new_down_projection(
     return weight, bias
 
 
-def replacement(block: FFNBlock, keep: Tensor, fit: Refit | None) -> Replacement:
+def replacement(decision: Decision) -> Replacement:
     """What the pruned block's down projection will compute from the dense block's activations."""
+    block, fit = decision.block, decision.refit
     weight = block.down_weight
-    keep = keep.to(weight.device)
+    keep = decision.keep.to(weight.device)
     narrow_weight = weight[:, keep] if fit is None else fit.weight.to(weight)
     bias = block.down_bias if fit is None or fit.bias is None else fit.bias.to(weight)
 

@@ -1,7 +1,8 @@
-"""What to tell someone whose calibration is too small for what is estimated from it."""
+"""Warnings of a calibration that is too small for what is estimated from it."""
 
 from __future__ import annotations
 
+from pruning_ext.choices.compensations import COMPENSATIONS
 from pruning_ext.config.mi import MIConfig
 
 
@@ -20,7 +21,7 @@ def too_few_tokens(config: MIConfig, tokens: int, sampled: int, kept: int) -> li
             f"mutual information was estimated from {sampled} tokens in {config.bins} bins, which is little "
             f"more than chance: {enough:,} tokens (16 bins^2) are enough, in calibration and max_tokens"
         )
-    if config.compensation == "ridge" and tokens <= kept:
+    if COMPENSATIONS[config.compensation].fit and tokens <= kept:
         found.append(
             f"the refit had {tokens} calibration tokens for {kept} kept neurons of a block, so the ridge "
             "decides more than the data: give more tokens than neurons"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pruning_ext.pruners.mi.compensation import refit_down_projection
+from pruning_ext.choices.compensations.ridge import refit_down_projection
 
 
 def problem(seed: int = 0, tokens: int = 400, n: int = 12, hidden: int = 5) -> tuple[torch.Tensor, ...]:

@@ -13,10 +13,10 @@ import torch
 from pruning_ext import plan, prune
 from pruning_ext.calibration.batches import read_batches
 from pruning_ext.calibration.statistics import Wanted, gather
+from pruning_ext.config.choices import PAIRWISE, SELECTIONS
 from pruning_ext.models.ffn import FFNBlock, find_blocks
 from pruning_ext.pruners import Calibration, MIConfig, Plan
-from pruning_ext.pruners.mi.plan import estimate_information
-from pruning_ext.pruners.mi.selection import PAIRWISE, SELECTIONS
+from pruning_ext.pruners.mi.decision import estimate_information
 from pruning_ext.storage.sizes import size_text
 from tests.calibration.test_batches import padded, sequences, texts, tokenizer
 from tests.families import ALL, CAUSAL, ENCODER, WIDTH, inputs, tiny

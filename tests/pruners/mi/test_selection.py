@@ -10,14 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pruning_ext.pruners.mi.selection import (
-    SELECTIONS,
-    NeuronStatistics,
-    Ranking,
-    allocate,
-    kept_neurons,
-    rank,
-)
+from pruning_ext.choices.allocations.global_share import share as allocate
+from pruning_ext.choices.selections import SELECTIONS, Ranking
+from pruning_ext.pruners.mi.selection import NeuronStatistics, kept_neurons, rank
 
 
 def statistics(n: int, seed: int = 0, dead: tuple[int, ...] = ()) -> NeuronStatistics:
@@ -60,7 +55,7 @@ def test_eliminations_equal_the_naive_definition(
     assert rank(selection, found, count).order.tolist() == naive(selection, found, count)
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", SELECTIONS.names)
 def test_dead_neurons_go_first(selection: str) -> None:
     found = statistics(20, dead=(3, 11, 12))
     order = rank(selection, found, 8).order.tolist()
@@ -69,7 +64,7 @@ def test_dead_neurons_go_first(selection: str) -> None:
     assert rank(selection, found, 2).order.tolist() == [3, 11]
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", SELECTIONS.names)
 def test_same_seed_same_ranking_and_inputs_unharmed(selection: str) -> None:
     found = statistics(30)
     before = found.information.clone()

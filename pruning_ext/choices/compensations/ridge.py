@@ -1,4 +1,4 @@
-"""Refit of a block's down projection, so that the neurons that stay make up for those that go.
+"""Ridge least squares: the down projection is refitted to the dense block's output.
 
 With activations ``z``, weight ``W`` and kept neurons ``k``, the refit minimises over the calibration tokens
 
@@ -12,23 +12,12 @@ the covariance and the bias takes up the difference of the means.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor
+from pruning_ext.choices.compensations import COMPENSATIONS, Compensation, Refit
 
-
-class Refit(NamedTuple):
-    """New down projection ``weight [H, k]`` and ``bias [H]`` (if there was one), and what it leaves.
-
-    ``error`` is ``E|W z - V z_k - db|^2 / E|W z|^2`` on the calibration tokens, ``uncompensated`` the same
-    for the kept columns as they were.
-    """
-
-    weight: Tensor
-    bias: Tensor | None
-    error: float
-    uncompensated: float
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def refit_down_projection(
@@ -52,6 +41,8 @@ def refit_down_projection(
     Raises:
         ValueError: the moments are too close to singular for this ``ridge``.
     """
+    import torch
+
     weight, mean, second_moment = weight.double(), mean.double(), second_moment.double()
     gone = torch.ones(len(mean), dtype=torch.bool, device=keep.device)
     gone[keep] = False
@@ -95,4 +86,9 @@ class _Moment(NamedTuple):
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.dot(a.flatten(), b.flatten())
+    return a.flatten().dot(b.flatten())
+
+
+COMPENSATIONS.add(
+    Compensation("ridge", "refit the down projection by ridge least squares", refit_down_projection)
+)

@@ -48,8 +48,8 @@ class Registry(Generic[Entry]):
     def _all(self) -> dict[str, Entry]:
         if not self._complete:
             folder = importlib.import_module(self._package)
-            for module in sorted(found.name for found in pkgutil.iter_modules(folder.__path__)):
-                importlib.import_module(f"{self._package}.{module}")
+            for module in pkgutil.iter_modules(folder.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")
             order = [*self._first, *sorted(set(self._entries) - set(self._first))]
             self._entries = {name: self._entries[name] for name in order}
             self._complete = True
