@@ -42,16 +42,18 @@ from pruning_ext import Calibration, MIConfig, prune
 from pruning_ext.calibration.batches import read_batches
 from pruning_ext.calibration.sensitivity import column_sensitivity
 from pruning_ext.calibration.statistics import BlockStatistics, Wanted, gather
+from pruning_ext.choices.compensations import COMPENSATIONS
+from pruning_ext.choices.estimators import ESTIMATORS
+from pruning_ext.choices.selections import SELECTIONS
 from pruning_ext.models.ffn import FFNBlock, find_blocks
 from pruning_ext.pruners import ModelSummary, Plan
+from pruning_ext.pruners.mi.blocks import removal_limit
+from pruning_ext.pruners.mi.decision import Evidence, decide, estimate_information
 from pruning_ext.pruners.mi.layers import describe_layer
-from pruning_ext.pruners.mi.plan import estimate_information, refit_block, removal_limit
-from pruning_ext.pruners.mi.selection import PAIRWISE, SELECTIONS, NeuronStatistics, kept_neurons, rank
 from pruning_ext.storage.files import read_json, write_json
 
 RATIOS = (0.125, 0.25, 0.5)
 SEEDS = (0, 1, 2)
-COMPENSATIONS = ("ridge", "none")
 CALIBRATION_TOKENS, TEST_TOKENS = 16384, 8192
 CALIBRATION_REVIEWS, TEST_REVIEWS = 600, 400
 RESULTS = Path(__file__).parent / "results" / "evidence_mi.json"
@@ -78,7 +80,7 @@ class Arm(NamedTuple):
         return MIConfig(
             ratio=self.ratio,
             selection=self.selection,
-            estimator=self.estimator if self.selection in PAIRWISE else "histogram",
+            estimator=self.estimator if SELECTIONS[self.selection].pairwise else "histogram",
             compensation=self.compensation,
             metric=self.metric,
             seed=self.seed,
@@ -90,12 +92,14 @@ class Arm(NamedTuple):
 
 def arms(model: str, seed: int) -> list[Arm]:
     """All arms of a model and a seed, those that share an estimate side by side."""
-    kinds = [(s, e) for e in ("histogram", "renyi") for s in SELECTIONS if s in PAIRWISE]
-    kinds += [(s, "-") for s in SELECTIONS if s not in PAIRWISE]
+    kinds = [(s.name, e) for e in ESTIMATORS.names for s in SELECTIONS if s.pairwise]
+    kinds += [(s.name, "-") for s in SELECTIONS if not s.pairwise]
     metrics = {"joint": ("norm", "fisher"), "importance": ("norm", "fisher")}
     found = [
         Arm(model, seed, selection, estimator, ratio, compensation, metric)
-        for (selection, estimator), ratio, compensation in itertools.product(kinds, RATIOS, COMPENSATIONS)
+        for (selection, estimator), ratio, compensation in itertools.product(
+            kinds, RATIOS, COMPENSATIONS.names
+        )
         for metric in metrics.get(selection, ("norm",))
     ]
     found += [Arm(model, seed, "importance", "-", ratio, "ridge", "fisher", "global") for ratio in RATIOS]
@@ -186,7 +190,7 @@ class Shared:
         return cls(subject, blocks, statistics, columns)
 
     def plan(self, arm: Arm) -> Plan:
-        """The plan that ``pruning_ext.plan`` makes of the same statistics."""
+        """The plan that ``pruning_ext.plan`` makes of the same statistics, by the same functions."""
         config = arm.config
         if config.pairwise and arm.estimator != self.estimator:
             # both take a uniform choice of tokens; the samples are in no order that matters
@@ -197,14 +201,15 @@ class Shared:
             self.estimator = arm.estimator
         layers, tensors = [], {}
         for number, (block, found) in enumerate(zip(self.blocks, self.statistics, strict=True)):
-            importance = found.square.sqrt() * self.columns[arm.metric][number]
-            information = self.information[number] if config.pairwise else None
-            statistics = NeuronStatistics(importance, information)
-            limit = removal_limit(config, block)
-            ranking = rank(config.selection, statistics, limit, seed=(config.seed, number))
-            keep = kept_neurons(ranking, block.width)
-            fit = refit_block(block, found, keep, config.ridge) if config.compensation == "ridge" else None
-            layer, new = describe_layer(block, ranking, fit)
+            evidence = Evidence(
+                block,
+                number,
+                limit=removal_limit(config, block),
+                reading=self.columns[arm.metric][number],
+                statistics=found,
+                information=self.information[number] if config.pairwise else None,
+            )
+            layer, new = describe_layer(decide(evidence, config))
             layers.append(layer)
             tensors |= new
         return Plan(config, ModelSummary.of(self.subject.model), tuple(layers), tensors)

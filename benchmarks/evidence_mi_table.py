@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning_ext.pruners.mi.selection import PAIRWISE
+from pruning_ext.choices.selections import SELECTIONS
 
 RATIO, COMPENSATION = 0.25, "ridge"
 """Where arms are compared with the default, text by text."""
@@ -71,7 +71,7 @@ def _comparison(title: str, rows: list[dict[str, Any]], default: dict[str, Any],
     for arm in rows:
         if (arm["ratio"], arm["compensation"], arm["variant"]) == (RATIO, COMPENSATION, "one pass"):
             arms[arm["selection"], arm["estimator"], arm["metric"]].append(arm[key])
-    estimator = default["estimator"] if default["selection"] in PAIRWISE else "-"
+    estimator = default["estimator"] if SELECTIONS[default["selection"]].pairwise else "-"
     own = arms.pop((default["selection"], estimator, default["metric"]), [])
     lines = ["| selection | estimator | metric | difference |", "|---|---|---|---:|"]
     for kind, texts in arms.items():

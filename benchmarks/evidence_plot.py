@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from benchmarks import drawing
 from benchmarks.drawing import Theme
 from benchmarks.plots import NoData
-from pruning_ext.pruners.mi.selection import PAIRWISE
+from pruning_ext.choices.selections import SELECTIONS
 
 _COLOURS = {
     "joint": "ours",
@@ -58,7 +58,7 @@ def evidence(document: dict[str, Any], theme: Theme, *, model: str) -> Figure:
 
 def _kind(arm: dict[str, Any]) -> tuple[str, str, str]:
     """Selection, estimator and metric; no estimator where the selection compares no pairs."""
-    estimator = arm["estimator"] if arm["selection"] in PAIRWISE else "-"
+    estimator = arm["estimator"] if SELECTIONS[arm["selection"]].pairwise else "-"
     return arm["selection"], estimator, arm["metric"]
 
 

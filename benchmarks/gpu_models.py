@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from transformers import AutoModel, AutoModelForCausalLM, BertConfig, BertModel,
 from transformers.utils.logging import disable_progress_bar
 
 from benchmarks.gpu import Subject
-from benchmarks.model_mi import parts_as
 from pruning_ext import KENConfig, MIConfig, export, load_delta, plan, prune, save_delta
+from pruning_ext.pruners.mi.plan import make_plan
 
 disable_progress_bar()
 SMALL = {"hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2, "vocab_size": 100}
@@ -41,15 +40,13 @@ class Stopwatch:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
         return found
 
-    @contextmanager
-    def inside(self, name: str) -> Iterator[None]:
-        """Beside ``name`` itself the parts of the MI pruner's planning, as ``name: part``."""
+    def inside(self, name: str) -> Callable[..., Any]:
+        """A stage for the MI pruner: parts of its planning are timed beside ``name``, as ``name: part``."""
 
-        def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-            return lambda *given, **options: self(f"{name}: {part}", lambda: function(*given, **options))
+        def stage(part: str, function: Callable[..., Any], *given: Any, **options: Any) -> Any:
+            return self(f"{name}: {part}", lambda: function(*given, **options))
 
-        with parts_as(timed):
-            yield
+        return stage
 
 
 def cases(device: str, smoke: bool, floors: dict[str, Any]) -> Iterator[list[Subject]]:
@@ -114,8 +111,8 @@ def _mi(folder: Path, device: str, smoke: bool) -> Callable[[Stopwatch], float]:
             "read", lambda: AutoModelForCausalLM.from_pretrained(folder / "dense").to(device).eval()
         )
         config = MIConfig(ratio=0.25, selection="joint")  # the default looks at no pairs
-        with watch.inside("score"):
-            made = watch("score", lambda: plan(model, config, calibration=batches))
+        stage = watch.inside("score")
+        made = watch("score", lambda: make_plan(model, config, calibration=batches, stage=stage))
         result = watch("prune", lambda: prune(model, made, calibration=batches, inplace=True))
         with tempfile.TemporaryDirectory(dir=folder) as written:
             watch("write", lambda: export(result.model, Path(written) / "smaller"))

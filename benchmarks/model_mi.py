@@ -16,8 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from pruning_ext import MIConfig, discretize, export, mutual_information_from_codes, prune, reference
 from pruning_ext.bench.harness import WrongResult
 from pruning_ext.bench.memory import memory_status
-from pruning_ext.calibration import passes
 from pruning_ext.config.mi import METRICS
 from pruning_ext.models.ffn import find_blocks
 from pruning_ext.models.huggingface import quiet_transformers
-from pruning_ext.pruners.mi import plan as mi
+from pruning_ext.pruners.mi.plan import make_plan
 
 SHAPE = {
     "vocab_size": 49152,
@@ -45,15 +43,26 @@ SHAPE = {
 SMALL = SHAPE | {"vocab_size": 500, "hidden_size": 72, "intermediate_size": 96, "num_hidden_layers": 2}
 TOKENS, LENGTH, BATCH = 16384, 256, 8
 
-# Each part by the function that does it, where and by what name the pruner calls it. The Fisher metric is
-# part of collecting, whose forward pass it shares.
-PARTS = {
-    "collecting": (passes, "gather"),
-    "discretising": (mi, "discretize"),
-    "information": (mi, "mutual_information_from_codes"),
-    "choosing": (mi, "rank"),
-    "refitting": (mi, "refit_block"),
-}
+PARTS = ("collecting", "discretising", "information", "choosing", "refitting")
+"""The stages of :func:`pruning_ext.pruners.mi.plan.make_plan`, in order. The Fisher metric is part of
+collecting, whose forward pass it shares."""
+
+
+class Stopwatch:
+    """Times the stages of a plan, and keeps what some were first given and gave."""
+
+    def __init__(self, kept: Sequence[str] = ()) -> None:
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+        self.first: dict[str, Any] = {}
+        self._kept = kept
+
+    def __call__(self, name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        started = time.perf_counter()
+        result = function(*arguments, **options)
+        self.seconds[name] += time.perf_counter() - started
+        if name in self._kept:
+            self.first.setdefault(name, (arguments, options, result))
+        return result
 
 
 def run(*, metric: str, threads: int, inplace: bool, real: bool, smoke: bool) -> dict[str, Any]:
@@ -70,17 +79,19 @@ def run(*, metric: str, threads: int, inplace: bool, real: bool, smoke: bool) ->
     config = MIConfig(ratio=0.25, selection="joint", metric=metric)
     Path("/proc/self/clear_refs").write_text("5")
 
-    with _timed() as (seconds, results):
-        started = time.perf_counter()
-        result = prune(model, config, calibration=calibration, inplace=inplace)
-        total = time.perf_counter() - started
+    watch = Stopwatch(kept=("discretising", "information"))
+    seconds = watch.seconds
+    started = time.perf_counter()
+    made = make_plan(model, config, calibration=calibration, stage=watch)
+    result = prune(model, made, inplace=inplace)
+    total = time.perf_counter() - started
     peak = memory_status("VmHWM")
     seconds["applying and the rest"] = total - sum(seconds.values())
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, quiet_transformers():
         export(result.model, Path(folder) / "pruned")
         seconds["writing"] = time.perf_counter() - started
-    _check(results)
+    _check(watch.first)
     return {
         "model": "SmolLM2-135M" if real else "random weights" + (", tiny" if smoke else ""),
         "config": config.to_dict(),
@@ -113,40 +124,6 @@ def _real() -> tuple[Any, list[torch.Tensor]]:
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32).eval()
     articles = inputs.editorials()[CALIBRATION]
     return model, list(token_blocks(AutoTokenizer.from_pretrained(source), articles, TOKENS).split(BATCH))
-
-
-@contextmanager
-def _timed() -> Iterator[tuple[dict[str, float], dict[str, Any]]]:
-    """Seconds spent in each part while the pruner runs, and what each was first given and gave."""
-    seconds = dict.fromkeys(PARTS, 0.0)
-    first: dict[str, Any] = {}
-
-    def timed(part: str, function: Any) -> Any:
-        def call(*arguments: Any, **options: Any) -> Any:
-            started = time.perf_counter()
-            result = function(*arguments, **options)
-            seconds[part] += time.perf_counter() - started
-            if part in ("discretising", "information"):
-                first.setdefault(part, (arguments, options, result))
-            return result
-
-        return call
-
-    with parts_as(timed):
-        yield seconds, first
-
-
-@contextmanager
-def parts_as(wrap: Callable[[str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
-    """While it lasts, the pruner calls ``wrap(part, function)`` instead of the function of each part."""
-    original = {part: getattr(module, name) for part, (module, name) in PARTS.items()}
-    for part, (module, name) in PARTS.items():
-        setattr(module, name, wrap(part, original[part]))
-    try:
-        yield
-    finally:
-        for part, (module, name) in PARTS.items():
-            setattr(module, name, original[part])
 
 
 def _check(first: dict[str, Any], columns: int = 5) -> None:
