@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pruning_ext.ops._precision import full_precision
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -73,6 +75,10 @@ class Moments:
             return
         rows = self._waiting[0] if len(self._waiting) == 1 else torch.cat(self._waiting)
         self._waiting = []
+        with full_precision(rows.device):
+            self._sum_up(rows)
+
+    def _sum_up(self, rows: Tensor) -> None:
         for part in rows.to(torch.promote_types(rows.dtype, torch.float32)).split(ROWS):
             self._sum += part.sum(0)
             self._square += part.square().sum(0)

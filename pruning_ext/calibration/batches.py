@@ -70,6 +70,11 @@ def read_batches(model: nn.Module, calibration: Any) -> list[Batch]:
         raise TypeError(
             f"calibration is one string, {data[:40]!r}: give a list of texts; what is in a file is read first"
         )
+    if not isinstance(data, Iterable):
+        raise TypeError(
+            f"calibration is a {type(data).__name__}, expected texts in a Calibration with their tokenizer, "
+            "tensors, mappings of a model's inputs, or an iterable of them"
+        )
     items: Iterable[Any] = [data] if isinstance(data, (Tensor, Mapping)) else data
     batches: list[Batch] = []
     texts: list[str] = []
@@ -96,13 +101,9 @@ def _batch(model: nn.Module, item: Any) -> Batch:
     if isinstance(item, Batch):
         return item
     if isinstance(item, (tuple, list)) and item and isinstance(item[0], Tensor):
-        item = item[0]  # a TensorDataset: inputs first, labels after
+        item = _of_tuple(item)
     if isinstance(item, Tensor):
-        if item.dim() < 2:
-            raise ValueError(
-                f"calibration holds a tensor of shape {list(item.shape)}, expected [B, S] token ids"
-            )
-        tokens = item.dim() == 2 and not item.is_floating_point()
+        tokens = item.dim() < 3 and not item.is_floating_point()
         item = {"input_ids" if tokens else _main_input(model): item}
     if not isinstance(item, Mapping):
         raise TypeError(
@@ -112,12 +113,40 @@ def _batch(model: nn.Module, item: Any) -> Batch:
     inputs = {
         name: value for name, value in item.items() if isinstance(value, Tensor) and name not in _LABELS
     }
-    mask = inputs.get("attention_mask")
-    if mask is not None and mask.dim() != 2:
+    for name, expected, least in (("input_ids", "[B, S]", 2), ("pixel_values", "[B, channels, H, W]", 4)):
+        if name in inputs and inputs[name].dim() < least:
+            raise ValueError(
+                f"calibration holds {name} of shape {list(inputs[name].shape)}, expected {expected}"
+            )
+    mask, ids = inputs.get("attention_mask"), inputs.get("input_ids")
+    if mask is not None and mask.dim() != (2 if ids is None else ids.dim()):
         raise ValueError(f"attention_mask must be [B, S], got shape {list(mask.shape)}")
-    if mask is None and "input_ids" in inputs:
-        mask = torch.ones_like(inputs["input_ids"])
+    if mask is None and ids is not None:
+        mask = torch.ones_like(ids)
+    if mask is None and "inputs_embeds" in inputs:
+        mask = torch.ones(inputs["inputs_embeds"].shape[:-1], dtype=torch.int64)
     return Batch(inputs, None if mask is None else mask.bool())
+
+
+def _of_tuple(items: Sequence[Any]) -> Any:
+    """The inputs in a tuple of a ``TensorDataset``: ids first, perhaps their mask, labels after."""
+    ids = items[0]
+    if ids.dim() != 2 or ids.is_floating_point():
+        return ids
+    flags = [
+        item
+        for item in items[1:]
+        if isinstance(item, Tensor) and item.shape == ids.shape and bool(((item == 0) | (item == 1)).all())
+    ]
+    if not flags:
+        return ids
+    # In a mask the places of 0 hold padding, which is one id; labels and token types know nothing of it.
+    if len(flags) == 1 and len(ids[flags[0] == 0].unique()) <= 1:
+        return {"input_ids": ids, "attention_mask": flags[0].to(torch.int64)}
+    raise ValueError(
+        "calibration holds tuples with tensors of 0 and 1 beside the token ids, which may be masks, token "
+        "types or labels: give mappings with names (input_ids, attention_mask ...) instead"
+    )
 
 
 def _main_input(model: nn.Module) -> str:
@@ -150,9 +179,9 @@ def check_inputs(model: nn.Module, batches: Sequence[Batch]) -> None:
                     f"calibration batch {number} holds the token id {lowest if lowest < 0 else highest}, and "
                     f"the ids of {type(model).__name__} go from 0 to {vocabulary - 1}: use its own tokenizer"
                 )
-        if positions is not None and "position_ids" not in batch.inputs and ids.shape[1] > positions:
+        if positions is not None and "position_ids" not in batch.inputs and ids.shape[-1] > positions:
             raise ValueError(
-                f"calibration batch {number} has sequences of {ids.shape[1]} tokens, and "
+                f"calibration batch {number} has sequences of {ids.shape[-1]} tokens, and "
                 f"{type(model).__name__} has {positions} positions: cut them to that length (max_length)"
             )
 
@@ -181,12 +210,12 @@ def _check_shapes(batch: Batch, number: int) -> None:
     main = next((name for name in ("input_ids", "inputs_embeds") if name in batch.inputs), None)
     if main is None:
         return
-    shape = batch.inputs[main].shape[:2]
+    shape = batch.inputs[main].shape if main == "input_ids" else batch.inputs[main].shape[:-1]
     for name in ("attention_mask", *_PER_TOKEN):
         value = batch.inputs.get(name)
         if value is None or value.shape == shape:
             continue
-        same_for_all = value.shape[-1:] == shape[1:] and (value.dim() != 2 or len(value) == 1)
+        same_for_all = value.shape[-1:] == shape[-1:] and (value.dim() != 2 or len(value) == 1)
         if name not in _PER_TOKEN or not same_for_all:
             raise ValueError(
                 f"{name} of calibration batch {number} has shape {list(value.shape)}, and {main} has "
@@ -218,6 +247,12 @@ def most_positions(model: nn.Module) -> int | None:
 def _tokenized(model: nn.Module, texts: Sequence[str], calibration: Calibration) -> list[Batch]:
     if calibration.tokenizer is None:
         raise ValueError("calibration holds texts but no tokenizer: give Calibration(texts, tokenizer)")
+    tokenizer = calibration.tokenizer
+    if not callable(tokenizer):
+        raise TypeError(
+            f"tokenizer is a {type(tokenizer).__name__}, expected one of transformers: "
+            "PreTrainedTokenizerFast(tokenizer_object=...) makes one of a tokenizers.Tokenizer"
+        )
     if calibration.batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {calibration.batch_size}")
     longest = calibration.max_length
@@ -229,19 +264,31 @@ def _tokenized(model: nn.Module, texts: Sequence[str], calibration: Calibration)
     sequences: list[Sequence[int]] = []
     begins: list[bool] = []
     for text in texts:
-        ids = calibration.tokenizer(text, verbose=False)["input_ids"]
+        ids = tokenizer(text, verbose=False)["input_ids"]
         for start in range(0, len(ids), longest):
             sequences.append(ids[start : start + longest])
             begins.append(start == 0)
-    parts = [
-        slice(start, start + calibration.batch_size)
-        for start in range(0, len(sequences), calibration.batch_size)
-    ]
-    return [_padded(sequences[part], sum(begins[part])) for part in parts]
+    pad, size = _padding(model, tokenizer), calibration.batch_size
+    if pad is None:
+        pad, size = 0, 1
+    parts = [slice(start, start + size) for start in range(0, len(sequences), size)]
+    return [_padded(sequences[part], sum(begins[part]), pad) for part in parts]
 
 
-def _padded(sequences: Sequence[Sequence[int]], texts: int) -> Batch:
-    ids = torch.zeros(len(sequences), max(map(len, sequences)), dtype=torch.int64, device="cpu")
+def _padding(model: nn.Module, tokenizer: Any) -> int | None:
+    """The id that pads, as the model knows it; ``None`` where it looks for the last token and knows none."""
+    config = getattr(model, "config", None)
+    for place in (config, getattr(config, "text_config", None)):
+        if isinstance(found := getattr(place, "pad_token_id", None), int):
+            return found
+    if type(model).__name__.endswith("ForSequenceClassification"):
+        return None
+    found = getattr(tokenizer, "pad_token_id", None)
+    return found if isinstance(found, int) else 0
+
+
+def _padded(sequences: Sequence[Sequence[int]], texts: int, pad: int) -> Batch:
+    ids = torch.full((len(sequences), max(map(len, sequences))), pad, dtype=torch.int64, device="cpu")
     mask = torch.zeros_like(ids)
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)] = torch.tensor(sequence, device="cpu")

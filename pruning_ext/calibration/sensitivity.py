@@ -19,8 +19,10 @@ from torch import Tensor, nn
 
 from pruning_ext._progress import progress
 from pruning_ext.calibration.batches import Batch, count_tokens
+from pruning_ext.calibration.likelihood import draw_slope, predictions
 from pruning_ext.calibration.statistics import evaluating, run_forward, why_not_finite
 from pruning_ext.models.ffn import FFNBlock
+from pruning_ext.ops._precision import full_precision
 
 TOKENS = 8192
 """Gradients are taken on the first sequences that have this many tokens together."""
@@ -32,7 +34,8 @@ PART = 512
 class Sensitivity:
     """``sqrt(E (g . w_i)^2)`` of each neuron of each block, added up over the batches that are observed.
 
-    A model with logits is judged by them; one without by random projections of its output. The draws are the
+    A model with logits is judged by them, one without by its hidden states
+    (:mod:`pruning_ext.calibration.likelihood`). The draws are the
     same however the sequences are batched and padded. Memory is that of a forward and a backward pass over
     one batch; :func:`split` cuts them to :data:`PART` tokens. No gradient of a parameter is made.
 
@@ -43,7 +46,8 @@ class Sensitivity:
     def __init__(self, model: nn.Module, blocks: Sequence[FFNBlock], *, seed: int) -> None:
         self._model = model
         self._blocks = blocks
-        self._generator = np.random.default_rng(seed)
+        self._seed = seed
+        self._generators: list[np.random.Generator] = []  # one for each output, or batching would mix them
         self._tokens = 0
         self._squares = [
             torch.zeros(block.width, dtype=torch.float64, device=block.down_weight.device) for block in blocks
@@ -62,28 +66,43 @@ class Sensitivity:
             stack.enter_context(torch.enable_grad())
             for number, block in enumerate(self._blocks):
                 stack.callback(block.down.register_forward_hook(_recorder(outputs, number)).remove)
-            values, slope = _likelihood_slope(run_forward(self._model, batch), batch, self._generator)
+            predicted = predictions(self._model, run_forward(self._model, batch), batch)
             wanted = [outputs.pop(number) for number in range(len(self._blocks))]
-            gradients = torch.autograd.grad(values, wanted, slope)
+            stack.enter_context(full_precision(self._squares[0].device))
+            generators = self._generators_for(len(predicted))
+            slopes = [draw_slope(each, batch, g) for each, g in zip(predicted, generators, strict=True)]
+            gradients = torch.autograd.grad([each.values for each in predicted], wanted, slopes)
         mask = None if batch.mask is None or batch.mask.all() else batch.mask.flatten()
         for block, gradient, square in zip(self._blocks, gradients, self._squares, strict=True):
             rows = gradient.reshape(-1, gradient.shape[-1])
             if mask is not None:
                 rows = rows[mask.to(rows.device)]
-            square += (rows.float() @ block.down_weight.float()).square().sum(0)
+            with full_precision(rows.device):
+                square += (rows.float() @ block.down_weight.float()).square().sum(0)
         self._tokens += count_tokens([batch])
+
+    def _generators_for(self, outputs: int) -> list[np.random.Generator]:
+        for number in range(len(self._generators), outputs):
+            self._generators.append(np.random.default_rng((self._seed, number) if number else self._seed))
+        return self._generators[:outputs]
 
     def columns(self, number: int) -> Tensor:
         """Of block ``number``, float64 ``[N]``, over the tokens that counted.
 
         Raises:
-            ValueError: gradients that were not finite.
+            ValueError: gradients that were not finite, or all 0.
         """
         found = (self._squares[number] / self._tokens).sqrt_()
         if not found.isfinite().all():
             raise ValueError(
                 f"gradients at FFN block {self._blocks[number].name} are not finite: "
                 f"{why_not_finite(self._model)}"
+            )
+        if not found.any():
+            raise ValueError(
+                f"no prediction of {type(self._model).__name__} depends on FFN block "
+                f"{self._blocks[number].name}, so the Fisher metric cannot rank its neurons: leave it out "
+                "(ignore), or give metric 'norm'"
             )
         return found
 
@@ -115,14 +134,18 @@ def split(batches: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
     left = TOKENS
     for batch in batches:
         items = _items(batch)
-        length = 256 if batch.mask is None else batch.mask.shape[1]  # an image has about as many patches
+        length = 256 if batch.mask is None else batch.mask[0].numel()  # an image has about as many patches
         whole = any(len(value) != items for value in batch.inputs.values())  # one for all: not to be cut
         step = items if whole else max(1, PART // max(length, 1))
         start = 0
         while start < items and left > 0:
             part = batch if whole else _cut(batch, start, start + step)
             if not whole:
-                counts = torch.ones(_items(part), device="cpu") if part.mask is None else part.mask.sum(1)
+                counts = (
+                    torch.ones(_items(part), device="cpu")
+                    if part.mask is None
+                    else part.mask.flatten(1).sum(1)
+                )
                 part = _cut(part, 0, int((counts.cumsum(0) < left).sum()) + 1)
             left -= count_tokens([part])
             start += items if whole else _items(part)
@@ -162,29 +185,3 @@ def _recorder(outputs: dict[int, Tensor], number: int) -> Callable[..., Tensor]:
         return output
 
     return record
-
-
-def _likelihood_slope(output: Any, batch: Batch, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """The model's logits, and the gradient there of the log-likelihood of labels drawn from them.
-
-    Positions that do not count have none. Without logits: the output, and a random direction in it.
-    """
-    logits: Tensor | None = getattr(output, "logits", None)
-    values: Tensor = output[0] if logits is None else logits
-    rows = values.detach().flatten(0, -2)
-    if batch.mask is not None and values.shape[:-1] == batch.mask.shape:
-        counting = batch.mask.flatten().nonzero()[:, 0].to(rows.device)
-    else:
-        counting = torch.arange(len(rows), device=rows.device)
-    if logits is None:
-        drawn = torch.from_numpy(generator.standard_normal((len(counting), rows.shape[1])))
-        slope = drawn.to(rows)
-    else:
-        p = rows[counting].float().softmax(-1)
-        steps = p.cumsum(-1)
-        # the label is where the cumulated probability first exceeds a uniform number
-        uniform = torch.from_numpy(generator.random(len(counting))).to(steps)[:, None] * steps[:, -1:]
-        label = torch.searchsorted(steps, uniform, right=True).clamp_max_(p.shape[1] - 1)
-        slope = p.neg_().scatter_add_(1, label, torch.ones_like(uniform))
-    whole = torch.zeros_like(rows).index_copy_(0, counting, slope.to(rows))
-    return values, whole.view(values.shape)

@@ -138,13 +138,17 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def eager(model: nn.Module) -> Iterator[None]:
-    """Tensors that autograd knows and modules whose hooks are called, whatever mode the caller is in.
+    """Tensors that autograd knows, modules whose hooks are called, and a model in its own precision, whatever
+    mode the caller is in: ``torch.autocast`` around a call does not reach the model, autocast in it does.
 
     Running sums outlive the passes that add to them, and a compiled module calls only the hooks that it had
     when it was compiled.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
+        for kind in {"cpu", *(parameter.device.type for parameter in model.parameters())}:
+            if torch.amp.is_autocast_available(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
         if any(map(_is_compiled, model.modules())):
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield
