@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from pruning_ext import KENConfig, MIConfig, load_delta, plan, prune, prune_to_delta, save_delta
-from pruning_ext.config.choices import CRITERIA
+from pruning_ext.choices.criteria import CRITERIA
 from pruning_ext.delta.file import CONFIG_NAME, WEIGHTS_NAME
 from pruning_ext.pruners import PruningWarning
 from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, make_pair, snapshot
@@ -47,7 +47,7 @@ def test_the_directory_is_that_of_pruning_and_saving(tmp_path, family, dtype):
 
 
 @pytest.mark.parametrize("on", ["weight", "delta"])
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", CRITERIA.names)
 def test_every_criterion_scored_on_a_named_device(tmp_path, criterion, on):
     """Nothing but a CPU may be here; naming it must not change what is kept."""
     model, base = make_pair("llama")

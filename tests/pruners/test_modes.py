@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pruning_ext import KENConfig, plan, prune
-from pruning_ext.config.choices import CRITERIA
+from pruning_ext.choices.criteria import CRITERIA
 from pruning_ext.models.ffn import find_blocks
 from pruning_ext.pruners import Calibration, Plan, export, load_pruned
 from tests.calibration.test_batches import texts, tokenizer
@@ -70,7 +70,7 @@ def elsewhere() -> Iterator[None]:
     torch.set_default_device(None)
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", CRITERIA.names)
 def test_ken_does_not_depend_on_the_default_device(criterion: str, request: pytest.FixtureRequest) -> None:
     model, base = make_pair("bert")
     settings = KENConfig(density=0.3, criterion=criterion)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pruning_ext.config.ken import KENConfig
 from pruning_ext.models.pairing import Pair, pair_tensors
-from pruning_ext.pruners.ken.criteria import check_finite, row_chunks, select_entries, tensor_generator
+from pruning_ext.pruners.ken.criteria import select_entries
+from pruning_ext.pruners.ken.rows import check_finite, row_chunks, tensor_generator
 from pruning_ext.pruners.plan import LayerPlan, Plan
 from pruning_ext.storage.encoding import count_changed, row_shape
 

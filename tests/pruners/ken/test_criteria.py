@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pruning_ext.config.choices import CRITERIA
+from pruning_ext.choices.criteria import CRITERIA
+from pruning_ext.choices.criteria.largest import largest
 from pruning_ext.ops import ken_mask, reference
-from pruning_ext.pruners.ken.criteria import largest, select_entries
+from pruning_ext.pruners.ken.criteria import select_entries
 
 
 def test_magnitude_and_delta_keep_the_largest():
@@ -48,7 +49,7 @@ def test_equal_scores_keep_the_earlier_entry(k):
     assert (largest(scores, k).numpy() == expected).all()
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", CRITERIA.names)
 def test_a_constant_row_keeps_k(criterion):
     weight, base = torch.full((3, 12), 0.5), torch.zeros(3, 12)
     mask = select_entries(weight, base, 4, criterion=criterion, generator=torch.Generator().manual_seed(0))

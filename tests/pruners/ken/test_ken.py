@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 
-from pruning_ext.config.choices import CRITERIA
+from pruning_ext.choices.criteria import CRITERIA
 from pruning_ext.ops import ken_mask
 from pruning_ext.pruners import KENConfig, Plan, PruningWarning, plan, prune
 from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, base_state, bits, make_pair, snapshot
@@ -54,7 +54,7 @@ def test_kept_entries_are_the_masks_and_the_rest_is_pretrained(family, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("on", ["weight", "delta"])
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", CRITERIA.names)
 def test_every_criterion_keeps_exactly_k_of_each_row(criterion, on, dtype):
     model, base = pair_that_differs_everywhere("bert", dtype)
     result = prune(model, KENConfig(k=5, criterion=criterion, on=on), pretrained=base)
