@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any, Literal
 
-import numpy as np
-
 Strategy = Literal["quantile", "uniform", "zero-quantile"]
 Correction = Literal["miller-madow"]
 Normalize = Literal["min", "sqrt", "max", "mean"]
@@ -91,6 +89,8 @@ def check_flag(name: str, value: Any) -> bool:
     """True or False, or 1 or 0."""
     if isinstance(value, bool):
         return value
+    import numpy as np  # not at the top: the help of the commands is made without it
+
     if isinstance(value, np.bool_) or whole_number(value) in (0, 1):
         return bool(value)
     raise TypeError(f"{name} must be True or False, not {value!r}")

@@ -1,4 +1,4 @@
-"""What several commands check and do."""
+"""Checks and steps that several commands share."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import argparse
 import functools
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
 from pruning_ext.cli.console import UsageError
-from pruning_ext.config.base import PruneConfig, read_mapping
+from pruning_ext.config.base import PruneConfig
+from pruning_ext.config.fields import options_of
+from pruning_ext.config.yaml_file import read_mapping
 from pruning_ext.pruners import Plan, PruningWarning
 from pruning_ext.storage.files import check_replaceable, check_writable
 
@@ -30,30 +32,26 @@ def check_device(args: argparse.Namespace) -> None:
         raise UsageError(f"--device {args.device}: torch cannot use it here: {reason}") from error
 
 
-def config_from_args(
-    args: argparse.Namespace,
-    config_type: type[Config],
-    fields: Sequence[str],
-    *,
-    alternatives: Sequence[str] = (),
-) -> Config:
+def config_from_args(args: argparse.Namespace, config_type: type[Config]) -> Config:
     """The configuration that `--config` and the options make together.
 
     Args:
         args: parsed options; those that were not given are ``None``.
-        config_type: the configuration class.
-        fields: its fields that have an option of the same name, beside the common ones.
-        alternatives: fields of which one replaces the others, and one is needed.
+        config_type: the configuration class, whose fields have options of the same name. An amount given as
+            an option replaces any other in the file.
     """
-    names = [*fields, "targets", "ignore", "seed"]
-    known = {"method", *names}
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    given = _given(args, config_type)
+    amounts = config_type.amounts
     try:
         values = read_mapping(args.config) if args.config else {}
-        if any(name in given for name in alternatives):
-            values = {name: value for name, value in values.items() if name not in alternatives}
-        elif alternatives and values.keys() <= known and not values.keys() & set(alternatives):
-            raise UsageError(f"give {' or '.join(f'--{name}' for name in alternatives)}")
+        if given.keys() & set(amounts):
+            values = {name: value for name, value in values.items() if name not in amounts}
+        elif (
+            amounts
+            and not values.keys() & set(amounts)
+            and values.keys() <= {"method", *options_of(config_type)}
+        ):
+            raise UsageError(f"give {' or '.join(f'--{name}' for name in amounts)}")
         return config_type.from_dict(values | given)
     except UsageError:
         raise
@@ -64,18 +62,11 @@ def config_from_args(
         raise UsageError(f"{origin}{error}") from error
 
 
-def config_or_plan(
-    args: argparse.Namespace,
-    config_type: type[Config],
-    fields: Sequence[str],
-    *,
-    alternatives: Sequence[str] = (),
-) -> Config | Plan:
+def config_or_plan(args: argparse.Namespace, config_type: type[Config]) -> Config | Plan:
     """The plan that `--plan` names, or what :func:`config_from_args` makes of the other options."""
     if args.plan is None:
-        return config_from_args(args, config_type, fields, alternatives=alternatives)
-    options = (*fields, "targets", "ignore", "seed", "config")
-    given = [name for name in options if getattr(args, name) is not None]
+        return config_from_args(args, config_type)
+    given = [*_given(args, config_type), *(["config"] if args.config is not None else [])]
     if given:
         raise UsageError(f"--plan says all that --{given[0].replace('_', '-')} would: give one or the other")
     found = Plan.load(args.plan)
@@ -84,6 +75,12 @@ def config_or_plan(
             f"{args.plan} is a plan of method {found.config.method!r}, not of {config_type.method!r}"
         )
     return found
+
+
+def _given(args: argparse.Namespace, config_type: type[PruneConfig]) -> dict[str, Any]:
+    """By field, what the options say."""
+    found = {name: getattr(args, name) for name in options_of(config_type)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def warnings_as_lines(run: Run) -> Run:

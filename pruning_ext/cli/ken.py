@@ -50,8 +50,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
 
 def _todo(args: argparse.Namespace) -> KENConfig | Plan:
     """The configuration, or the plan to follow. What is wrong is told before a model is loaded."""
-    fields = ("k", "density", "criterion", "on", "keep_ties")
-    return config_or_plan(args, KENConfig, fields, alternatives=("density", "k"))
+    return config_or_plan(args, KENConfig)
 
 
 def _load(args: argparse.Namespace) -> tuple[Any, Any]:

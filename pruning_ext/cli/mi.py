@@ -18,24 +18,6 @@ from pruning_ext.pruners import Calibration, MIConfig, Plan, PruningWarning, exp
 from pruning_ext.pruners.mi.export import pad
 from pruning_ext.storage.sizes import size_text
 
-FIELDS = (
-    "ratio",
-    "width",
-    "threshold",
-    "selection",
-    "estimator",
-    "metric",
-    "compensation",
-    "ridge",
-    "bins",
-    "strategy",
-    "max_tokens",
-    "round_to",
-    "allocation",
-    "recalibrate",
-    "blocks_per_pass",
-)
-
 
 @warnings_as_lines
 def run(args: argparse.Namespace) -> None:
@@ -97,7 +79,7 @@ def _todo(args: argparse.Namespace) -> MIConfig | Plan:
         given = getattr(args, option)
         if given is not None and given < least:
             raise UsageError(f"--{option.replace('_', '-')} must be at least {least}, got {given}")
-    todo = config_or_plan(args, MIConfig, FIELDS, alternatives=("ratio", "width", "threshold"))
+    todo = config_or_plan(args, MIConfig)
     if isinstance(todo, MIConfig) and todo.needs_calibration and args.calibration is None:
         raise UsageError("give --calibration FILE or DIR: MI pruning looks at what the neurons do on texts")
     return todo

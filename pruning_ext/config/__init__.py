@@ -1,4 +1,4 @@
-"""What the methods are told, without torch: the command line reads it before anything heavy is imported."""
+"""Configurations of the methods, without torch: the command line is made from them before it is imported."""
 
 from pruning_ext.config.base import PruneConfig
 from pruning_ext.config.ken import KENConfig

@@ -1,24 +1,21 @@
-"""What every pruning configuration shares: frozen fields, a dictionary form, and YAML.
+"""The part that every pruning configuration shares: frozen fields, a dictionary form, and YAML.
 
-A method derives one frozen dataclass from :class:`PruneConfig`, sets ``method``, and checks its own fields in
-``__post_init__`` (calling ``super().__post_init__()`` first). Numbers may be NumPy's; what a configuration
-holds is always Python's own, so that it can be written down. Nothing here knows any method by name.
+A method derives one frozen dataclass from :class:`PruneConfig`, sets ``method``, and states in each field's
+metadata (:func:`~pruning_ext.config.fields.option`) what it takes, what it is for and when it has an effect;
+rules on several fields stand in ``_check_together``. Numbers may be NumPy's; what a configuration holds is
+always Python's own, so that it can be written down. Nothing here knows any method by name.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
-import yaml
-
-from pruning_ext._arguments import real_number, whole_number
+from pruning_ext.config.checks import Names, Whole
+from pruning_ext.config.fields import option, options_of
 
 Config = TypeVar("Config", bound="PruneConfig")
 
@@ -37,10 +34,14 @@ class PruneConfig:
     """
 
     method: ClassVar[str] = ""
+    amounts: ClassVar[tuple[str, ...]] = ()
+    """Fields that say how much is pruned; exactly one of them is given."""
 
-    targets: tuple[str, ...] | None = None
-    ignore: tuple[str, ...] = ()
-    seed: int = 0
+    targets: tuple[str, ...] | None = field(default=None, metadata=option(Names(), "what to prune"))
+    ignore: tuple[str, ...] = field(
+        default=(), metadata=option(Names(), "what to leave alone, named likewise")
+    )
+    seed: int = field(default=0, metadata=option(Whole(0), "seed of every random choice"))
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -49,21 +50,24 @@ class PruneConfig:
         _TYPES[cls.method] = cls
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
             if isinstance(value, list):  # from JSON or YAML; a frozen value holds nothing that can change
-                object.__setattr__(self, field.name, tuple(value))
-        self._settle("targets", check_names)
+                object.__setattr__(self, each.name, tuple(value))
+        options = options_of(type(self))
+        for name, about in options.items():
+            value = getattr(self, name)
+            if value is not None or about.default is not None:
+                object.__setattr__(self, name, about.check(name, value))
         if self.targets is not None and not self.targets:
             raise ValueError("targets is empty: nothing would be pruned; leave it out to prune all")
-        self._settle("ignore", check_names)
-        self._settle("seed", check_int, minimum=0)
+        self._check_together()
+        for name, about in options.items():
+            if getattr(self, name) != about.default and (owner := about.elsewhere(self)):
+                raise ValueError(f"{name} belongs to {owner}")
 
-    def _settle(self, name: str, check: Callable[..., Any], *args: Any, **options: Any) -> None:
-        """Make the field what ``check`` returns for it; ``None`` stays where it is the default."""
-        value = getattr(self, name)
-        if value is not None or type(self).__dataclass_fields__[name].default is not None:
-            object.__setattr__(self, name, check(name, value, *args, **options))
+    def _check_together(self) -> None:
+        """Raise ``ValueError`` for fields that are right one by one and do not go together."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary: ``method`` and every field (tuples as lists)."""
@@ -86,7 +90,7 @@ class PruneConfig:
 
     def idle(self) -> set[str]:
         """Names of fields that have no effect beside the others."""
-        return set()
+        return {name for name, about in options_of(type(self)).items() if about.is_idle(self)}
 
     @classmethod
     def from_dict(cls: type[Config], values: dict[str, Any]) -> Config:
@@ -114,6 +118,8 @@ class PruneConfig:
     @classmethod
     def from_yaml(cls: type[Config], path: str | Path) -> Config:
         """Read a YAML (or JSON) mapping from ``path``; every error names the file."""
+        from pruning_ext.config.yaml_file import read_mapping  # not needed to make the help of a command
+
         values = read_mapping(path)
         try:
             return cls.from_dict(values)
@@ -122,91 +128,6 @@ class PruneConfig:
 
     def to_yaml(self) -> str:
         """The same mapping as YAML text."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        from pruning_ext.config.yaml_file import mapping_text
 
-
-class _Loader(yaml.SafeLoader):
-    """YAML whose truth values are true and false alone, as in version 1.2: in 1.1 the key ``on`` is one."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, re.compile("(?:true|True|TRUE|false|False|FALSE)$") if tag.endswith(":bool") else pattern)
-        for tag, pattern in resolvers
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def read_mapping(path: str | Path) -> dict[str, Any]:
-    """The YAML (or JSON) mapping in ``path``; ``ValueError`` naming the file if it is not one."""
-    try:
-        # a SafeLoader, so nothing but plain data comes of it
-        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds {type(values).__name__}, expected a mapping of names to values")
-    return values
-
-
-def check_names(field: str, value: Any) -> tuple[str, ...]:
-    """One name or pattern, or several."""
-    if not isinstance(value, Iterable) or isinstance(value, Mapping):
-        raise TypeError(
-            f"{field} must be names of modules or parameters or 're:' patterns, not {type(value).__name__}"
-        )
-    names = (value,) if isinstance(value, str) else tuple(value)
-    for name in names:
-        if not isinstance(name, str) or not name or name == "re:":
-            raise TypeError(f"{field} holds {name!r}, expected module or parameter names or 're:' patterns")
-    return tuple(map(str, names))
-
-
-def check_int(name: str, value: Any, *, minimum: int) -> int:
-    """A whole number of at least ``minimum``."""
-    number = whole_number(value)
-    if number is None:
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if number < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {number}")
-    return number
-
-
-def check_number(name: str, value: Any, *, above: float | None = None) -> float:
-    """A finite number, above ``above`` if that is given."""
-    number = real_number(value)
-    if number is None:
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not np.isfinite(number) or (above is not None and number <= above):
-        raise ValueError(
-            f"{name} must be a finite number{'' if above is None else f' above {above:g}'}, got {number}"
-        )
-    return number
-
-
-def check_share(name: str, value: Any, *, ends: bool = True) -> float:
-    """A number from 0 to 1, or without ``ends`` one between them."""
-    span = "from 0 to 1" if ends else "between 0 and 1, both excluded"
-    number = real_number(value)
-    if number is None:
-        raise TypeError(f"{name} must be a number {span}, got {value!r}")
-    if not (0 <= number <= 1 if ends else 0 < number < 1):
-        raise ValueError(f"{name} must lie {span}, got {number}")
-    return number
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    """One of ``choices``."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-    return choices[choices.index(value)]
-
-
-def check_flag(name: str, value: Any) -> bool:
-    """True or false."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be true or false, got {value!r}")
-    return bool(value)
+        return mapping_text(self.to_dict())

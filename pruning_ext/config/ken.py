@@ -1,12 +1,23 @@
-"""What KEN is told to keep."""
+"""Configuration of KEN."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pruning_ext.config.base import PruneConfig, check_choice, check_flag, check_int, check_share
-from pruning_ext.config.choices import CRITERIA
+from pruning_ext.choices.criteria import CRITERIA
+from pruning_ext.config.base import PruneConfig
+from pruning_ext.config.checks import Choice, Flag, Names, Share, Whole
+from pruning_ext.config.fields import option
+
+_TARGETS = (
+    "modules or parameters to prune, by whole name or last parts, or a pattern re:... that matches all of a "
+    "name (after the models); default: all. What is left out is stored whole, as fine-tuned"
+)
+
+
+def _of_ken(config: KENConfig) -> str | None:
+    return None if config.criterion == "ken" else f"criterion 'ken', not to {config.criterion!r}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,24 +46,31 @@ class KENConfig(PruneConfig):
     """
 
     method: ClassVar[str] = "ken"
+    amounts: ClassVar[tuple[str, ...]] = ("density", "k")
 
-    k: int | None = None
-    density: float | None = None
-    criterion: str = "ken"
-    on: str = "weight"
-    keep_ties: bool = False
+    targets: tuple[str, ...] | None = field(default=None, metadata=option(Names(), _TARGETS))
+    seed: int = field(default=0, metadata=option(Whole(0), "seed of the criterion random"))
+    k: int | None = field(default=None, metadata=option(Whole(0), "entries of each row to keep", metavar="K"))
+    density: float | None = field(
+        default=None, metadata=option(Share(), "fraction of each row to keep, 0 to 1", metavar="D")
+    )
+    criterion: str = field(default="ken", metadata=option(Choice(CRITERIA), "which entries of a row to keep"))
+    on: str = field(
+        default="weight",
+        metadata=option(Choice(("weight", "delta")), "score weights, or their change by fine-tuning"),
+    )
+    keep_ties: bool = field(
+        default=False,
+        metadata=option(
+            Flag(),
+            "with ken, keep every entry equal to a kept one too, as the published code does",
+            belongs_to=_of_ken,
+        ),
+    )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _check_together(self) -> None:
         if (self.k is None) == (self.density is None):
             raise ValueError(f"give either k or density, got k={self.k} and density={self.density}")
-        self._settle("k", check_int, minimum=0)
-        self._settle("density", check_share)
-        self._settle("criterion", check_choice, CRITERIA)
-        self._settle("on", check_choice, ("weight", "delta"))
-        self._settle("keep_ties", check_flag)
-        if self.keep_ties and self.criterion != "ken":
-            raise ValueError(f"keep_ties belongs to criterion 'ken', not to {self.criterion!r}")
 
     def entries_kept(self, n: int) -> int:
         """Entries kept in a row of ``n``."""

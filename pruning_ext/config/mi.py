@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pruning_ext.config.base import (
-    PruneConfig,
-    check_choice,
-    check_flag,
-    check_int,
-    check_number,
-    check_share,
-)
-from pruning_ext.config.choices import (
-    ALLOCATIONS,
-    COMPENSATIONS,
-    ESTIMATORS,
-    METRICS,
-    PAIRWISE,
-    SELECTIONS,
-    STRATEGIES,
+from pruning_ext._arguments import STRATEGIES
+from pruning_ext.choices.allocations import ALLOCATIONS
+from pruning_ext.choices.compensations import COMPENSATIONS
+from pruning_ext.choices.estimators import ESTIMATORS
+from pruning_ext.choices.selections import SELECTIONS, Selection
+from pruning_ext.config.base import PruneConfig
+from pruning_ext.config.checks import Choice, Flag, Names, Number, Share, Whole
+from pruning_ext.config.fields import option
+
+METRICS = ("norm", "fisher")
+_TARGETS = (
+    "FFN blocks to prune, such as model.layers.0 (`pruning-ext plan mi` lists them), by whole name or last "
+    "parts, or a pattern re:... that matches all of a name (after the model); default: all. Blocks left out "
+    "keep their width, so that the result needs pruning_ext.load_pruned or --pad-to-uniform"
 )
 
-DEFAULT_TOKENS = {"histogram": 8192, "renyi": 512}
 
-OF_PAIRS = {"estimator": "histogram", "bins": 16, "strategy": "quantile", "max_tokens": None}
-"""Fields that only mean something for pairs, and their defaults."""
+def _of_random_pairs(config: MIConfig) -> str | None:
+    if config.selection == "random_pairs":
+        return None
+    return f"selection 'random_pairs', not to {config.selection!r}"
 
-WEIGHED = ("joint", "greedy", "importance")
-"""Selections that weigh neurons by their importance."""
+
+def _of_pairs(config: MIConfig) -> str | None:
+    if config.pairwise:
+        return None
+    names = ", ".join(entry.name for entry in SELECTIONS if entry.pairwise)
+    return f"the selections {names}: {config.selection!r} looks at no pairs"
+
+
+def _default_tokens() -> str:
+    return ", ".join(f"{entry.default_tokens} with {entry.name}" for entry in ESTIMATORS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,96 +76,139 @@ class MIConfig(PruneConfig):
     """
 
     method: ClassVar[str] = "mi"
+    amounts: ClassVar[tuple[str, ...]] = ("ratio", "width", "threshold")
 
-    ratio: float | None = None
-    width: int | None = None
-    threshold: float | None = None
-    selection: str = "importance"
-    estimator: str = "histogram"
-    metric: str = "fisher"
-    compensation: str = "ridge"
-    ridge: float = 0.1
-    bins: int = 16
-    strategy: str = "quantile"
-    max_tokens: int | None = None
-    round_to: int = 8
-    allocation: str = "uniform"
-    recalibrate: bool = False
-    blocks_per_pass: int | None = None
+    targets: tuple[str, ...] | None = field(default=None, metadata=option(Names(), _TARGETS))
+    ratio: float | None = field(
+        default=None,
+        metadata=option(
+            Share(ends=False),  # nothing or everything is no pruning
+            "fraction of the neurons to remove, between 0 and 1",
+            metavar="R",
+        ),
+    )
+    width: int | None = field(default=None, metadata=option(Whole(1), "neurons to keep in each block"))
+    threshold: float | None = field(
+        default=None,
+        metadata=option(
+            Number(),
+            "with random_pairs: information of a redundant pair",
+            metavar="NATS",
+            belongs_to=_of_random_pairs,
+        ),
+    )
+    selection: str = field(default="importance", metadata=option(Choice(SELECTIONS), "which neurons go"))
+    estimator: str = field(
+        default="histogram",
+        metadata=option(Choice(ESTIMATORS), "how mutual information is estimated", belongs_to=_of_pairs),
+    )
+    metric: str = field(
+        default="fisher",
+        metadata=option(
+            Choice(METRICS),
+            "how the columns that read a neuron are measured",
+            idle_if=lambda config: not config.weighs_importance,
+        ),
+    )
+    compensation: str = field(
+        default="ridge", metadata=option(Choice(COMPENSATIONS), "what makes up for the neurons that go")
+    )
+    ridge: float = field(
+        default=0.1,
+        metadata=option(
+            Number(above=0),
+            "pull of the refit towards the old weights",
+            idle_if=lambda config: not config.refits,
+        ),
+    )
+    bins: int = field(
+        default=16, metadata=option(Whole(2, 256), "bins of the histogram, 2 to 256", belongs_to=_of_pairs)
+    )
+    strategy: str = field(
+        default="quantile",
+        metadata=option(Choice(STRATEGIES), "where the edges of the bins lie", belongs_to=_of_pairs),
+    )
+    max_tokens: int | None = field(
+        default=None,
+        metadata=option(
+            Whole(2), "tokens to estimate information from", omitted=_default_tokens, belongs_to=_of_pairs
+        ),
+    )
+    round_to: int = field(
+        default=8,
+        metadata=option(
+            Whole(1), "make widths multiples of N", idle_if=lambda config: config.width is not None
+        ),
+    )
+    allocation: str = field(
+        default="uniform", metadata=option(Choice(ALLOCATIONS), "how the blocks share what goes")
+    )
+    recalibrate: bool = field(
+        default=False, metadata=option(Flag(), "look at each block with the blocks before it already pruned")
+    )
+    blocks_per_pass: int | None = field(
+        default=None,
+        metadata=option(
+            Whole(1),
+            "blocks looked at in one pass",
+            omitted="as many as fit in 4 GiB; with --recalibrate one",
+        ),
+    )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        given = [name for name in ("ratio", "width", "threshold") if getattr(self, name) is not None]
+    def _check_together(self) -> None:
+        given = [name for name in self.amounts if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(
                 f"give exactly one of ratio, width and threshold, got {' and '.join(given) or 'none'}"
             )
-        self._settle("ratio", check_share, ends=False)  # nothing or everything is no pruning
-        self._settle("width", check_int, minimum=1)
-        self._settle("threshold", check_number)
-        self._settle("selection", check_choice, SELECTIONS)
-        self._settle("estimator", check_choice, ESTIMATORS)
-        self._settle("metric", check_choice, METRICS)
-        self._settle("compensation", check_choice, COMPENSATIONS)
-        self._settle("strategy", check_choice, STRATEGIES)
-        self._settle("allocation", check_choice, ALLOCATIONS)
-        self._settle("ridge", check_number, above=0)
-        self._settle("bins", check_int, minimum=3 if self.strategy == "zero-quantile" else 2)
-        if self.bins > 256:
-            raise ValueError(f"bins must be at most 256, got {self.bins}")
-        self._settle("round_to", check_int, minimum=1)
-        self._settle("max_tokens", check_int, minimum=2)
-        self._settle("blocks_per_pass", check_int, minimum=1)
-        self._settle("recalibrate", check_flag)
-        self._check_combination()
+        if self.strategy == "zero-quantile":
+            Whole(3)("bins", self.bins)
+        if ALLOCATIONS[self.allocation].share is not None:
+            self._check_shared()
 
-    def _check_combination(self) -> None:
-        if self.threshold is not None and self.selection != "random_pairs":
-            raise ValueError(f"threshold belongs to selection 'random_pairs', not to {self.selection!r}")
-        for name, default in OF_PAIRS.items():
-            if not self.pairwise and getattr(self, name) != default:
-                raise ValueError(
-                    f"{name} belongs to the selections {', '.join(PAIRWISE)}: "
-                    f"{self.selection!r} looks at no pairs"
-                )
-        if self.allocation == "global":
-            if self.ratio is None:
-                raise ValueError("allocation 'global' needs ratio: it shares out one number of neurons")
-            if self.selection not in WEIGHED:
-                raise ValueError(
-                    f"allocation 'global' needs costs to compare, and selection {self.selection!r} has none"
-                )
-            if self.recalibrate:
-                raise ValueError(
-                    "allocation 'global' compares all blocks at once, so it cannot recalibrate in between"
-                )
+    def _check_shared(self) -> None:
+        allocation = f"allocation {self.allocation!r}"
+        if self.ratio is None:
+            raise ValueError(f"{allocation} needs ratio: it shares out one number of neurons")
+        if not self.weighs_importance:
+            raise ValueError(
+                f"{allocation} needs costs to compare, and selection {self.selection!r} has none"
+            )
+        if self.recalibrate:
+            raise ValueError(f"{allocation} compares all blocks at once, so it cannot recalibrate in between")
 
-    def idle(self) -> set[str]:
-        """What the selection does not look at, and what belongs to a step that is left out."""
-        idle = set() if self.pairwise else set(OF_PAIRS)
-        if self.selection not in WEIGHED:
-            idle.add("metric")
-        if self.compensation == "none":
-            idle.add("ridge")
-        if self.width is not None:
-            idle.add("round_to")
-        return idle
+    @property
+    def _selection(self) -> Selection:
+        return SELECTIONS[self.selection]
 
     @property
     def pairwise(self) -> bool:
         """Whether the selection looks at the mutual information of pairs."""
-        return self.selection in PAIRWISE
+        return self._selection.pairwise
+
+    @property
+    def weighs_importance(self) -> bool:
+        """Whether the selection weighs neurons by their importance."""
+        return self._selection.weighs_importance
+
+    @property
+    def refits(self) -> bool:
+        """Whether the down projection makes up for the neurons that go."""
+        return COMPENSATIONS[self.compensation].fit is not None
 
     @property
     def needs_gradients(self) -> bool:
         """Whether neurons are weighed by what the model's predictions feel of them."""
-        return self.metric == "fisher" and self.selection in WEIGHED
+        return self.metric == "fisher" and self.weighs_importance
 
     @property
     def tokens(self) -> int:
         """Tokens whose activations are kept."""
-        return self.max_tokens if self.max_tokens is not None else DEFAULT_TOKENS[self.estimator]
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return ESTIMATORS[self.estimator].default_tokens
 
     @property
     def needs_calibration(self) -> bool:
-        return self.selection != "random" or self.compensation != "none"
+        """Whether anything is measured on calibration inputs."""
+        return self.pairwise or self.weighs_importance or self.refits

@@ -1,7 +1,6 @@
 """Help, and mistakes in a command line, are told without torch: at once, not after seconds of importing."""
 
 import ast
-import dataclasses
 import importlib.util
 import json
 import re
@@ -12,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from pruning_ext import cli
-from pruning_ext.cli.parsers import METHODS, defaults
-from pruning_ext.config import choices
-from pruning_ext.config.base import PruneConfig
-from pruning_ext.config.mi import DEFAULT_TOKENS
-from pruning_ext.pruners import KENConfig, MIConfig
+from pruning_ext.choices.estimators import ESTIMATORS
+from pruning_ext.cli.parsers import METHODS
+from pruning_ext.config import KENConfig, MIConfig, PruneConfig
+from pruning_ext.config.checks import Choice
+from pruning_ext.config.fields import options_of
 
 PARSERS = Path(cli.__file__).with_name("parsers")
 TELL = """
@@ -95,41 +94,43 @@ def test_a_command_does_import_torch():
 
 
 @pytest.mark.parametrize("path", sorted(PARSERS.glob("*.py")), ids=lambda path: path.name)
-def test_parsers_import_parsers_and_words_alone(path):
+def test_parsers_import_parsers_configurations_and_choices_alone(path):
     """At the top, where it is seen, and nothing further down."""
     tree = ast.parse(path.read_text())
     top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
     everywhere = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert top == everywhere
     ours = {node.module for node in top if isinstance(node, ast.ImportFrom) and "pruning_ext" in node.module}
-    allowed = {"pruning_ext", "pruning_ext.config.choices", "pruning_ext.cli.console"}
-    assert {name for name in ours if not name.startswith("pruning_ext.cli.parsers")} <= allowed
+    allowed = {"pruning_ext._build", "pruning_ext.cli.console"}
+    rooms = ("pruning_ext.cli.parsers", "pruning_ext.config.", "pruning_ext.choices.")
+    assert {name for name in ours if not name.startswith(rooms)} <= allowed
 
 
 def test_every_command_has_its_module():
-    names = {path.stem for path in PARSERS.glob("*.py")} - {"__init__", "options", "defaults"}
+    names = {path.stem for path in PARSERS.glob("*.py")} - {"__init__", "options"}
     assert {method.NAME for method in METHODS} <= names
     assert {"apply", "plan", "info", "bench"} <= names
     for name in names:
         assert importlib.util.find_spec(f"pruning_ext.cli.{name}"), name
 
 
-@pytest.mark.parametrize(
-    ("config_type", "stated"), [(KENConfig, defaults.KEN), (MIConfig, defaults.MI)], ids=["ken", "mi"]
-)
-def test_the_help_states_each_default(config_type, stated, capsys):
-    found = {field.name: field.default for field in dataclasses.fields(config_type)}
-    assert {name: value for name, value in found.items() if value not in (None, ())} == stated
+@pytest.mark.parametrize("config_type", [KENConfig, MIConfig])
+def test_the_help_states_each_default(config_type, capsys):
+    found = {name: about.default for name, about in options_of(config_type).items()}
     assert cli.main([config_type.method, "--help"]) == 0
     options = " ".join(capsys.readouterr().out.split()).partition("what to prune:")[2]
-    for name, value in stated.items():
+    for name, value in found.items():
         word = ("no", "yes")[value] if isinstance(value, bool) else value
         option = f"--{name.replace('_', '-')}"
-        assert re.search(rf" {option}[ ,](?:(?! --(?!no-)[a-z-]+[ ,]).)*\(default {word}\)", options), name
+        default = "" if value in (None, ()) else rf"\(default {word}\)"
+        assert re.search(rf" {option}[ ,](?:(?! --(?!no-)[a-z-]+[ ,]).)*{default}", options), name
 
 
-def test_the_help_states_the_tokens_of_each_estimator():
-    assert defaults.TOKENS == DEFAULT_TOKENS
+def test_the_help_states_the_tokens_of_each_estimator(capsys):
+    assert cli.main(["mi", "--help"]) == 0
+    options = " ".join(capsys.readouterr().out.split())
+    for estimator in ESTIMATORS:
+        assert f"{estimator.default_tokens} with {estimator.name}" in options
 
 
 @pytest.mark.parametrize("method", ["ken", "mi"])
@@ -143,22 +144,26 @@ def test_help_of_a_plan_is_of_a_plan(method, capsys):
     assert "What is written is" in capsys.readouterr().out
 
 
-def configurations():
-    """For each word that a configuration takes, that configuration."""
-    for criterion in choices.CRITERIA:
-        yield KENConfig(k=1, criterion=criterion)
-    for selection in choices.SELECTIONS:
-        yield MIConfig(ratio=0.5, selection=selection)
-    for field in ("estimator", "metric", "compensation", "allocation", "strategy"):
-        words = {"strategy": "STRATEGIES"}.get(field, f"{field.upper()}S")
-        for word in getattr(choices, words):
-            yield MIConfig(ratio=0.5, selection="joint", **{field: word})
-
-
-def test_the_words_are_those_of_the_configurations():
-    found = list(configurations())
-    assert len(found) == 5 + 5 + 2 + 2 + 2 + 2 + 3
-    assert all(PruneConfig.from_dict(each.to_dict()) == each for each in found)
+@pytest.mark.parametrize(
+    ("config_type", "given"), [(KENConfig, {"k": 1}), (MIConfig, {"ratio": 0.5, "selection": "joint"})]
+)
+def test_each_word_makes_a_configuration_and_stands_in_the_help(config_type, given, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "2000")  # a line each, with no hyphen to break it at
+    assert cli.main([config_type.method, "--help"]) == 0
+    options = " ".join(capsys.readouterr().out.split()).partition("what to prune:")[2]
+    chosen = {
+        name: about.check
+        for name, about in options_of(config_type).items()
+        if isinstance(about.check, Choice)
+    }
+    assert chosen
+    for name, check in chosen.items():
+        assert f"--{name} {{{','.join(check.names)}}} " in options
+        for word in check.names:
+            made = config_type(**given | {name: word})
+            assert PruneConfig.from_dict(made.to_dict()) == made
+        for word, meaning in check.meanings.items():
+            assert f"; {word}: {meaning}" in options
 
 
 def test_info_tells_what_is_wrong_where_torch_cannot_be_imported():

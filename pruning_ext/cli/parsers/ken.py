@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from pruning_ext.cli.parsers.defaults import KEN
-from pruning_ext.cli.parsers.options import add_config_options, add_device_option, add_plan_option, said
-from pruning_ext.config.choices import CRITERIA
+from pruning_ext.cli.parsers.options import add_config_options, add_device_option, add_plan_option
+from pruning_ext.config.ken import KENConfig
 
 NAME = "ken"
 HELP = "keep k entries in each row of a fine-tuned model, the others become pretrained again"
@@ -47,38 +46,13 @@ examples:
   follow it:
     pruning-ext ken ./finetuned ./pretrained --plan plan.json -o ./delta
 """
-TARGETS = (
-    "modules or parameters to prune, by whole name or last parts, or a pattern re:... that matches all of a "
-    "name (after the models); default: all. What is left out is stored whole, as fine-tuned"
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Models and options of a :class:`~pruning_ext.pruners.KENConfig`."""
     parser.add_argument("finetuned", metavar="FINETUNED", help="the fine-tuned model: directory or hub name")
     parser.add_argument("pretrained", metavar="PRETRAINED", help="the model it was fine-tuned from")
-    group = add_config_options(parser, TARGETS, f"seed of the criterion random (default {KEN['seed']})")
-    kept = group.add_mutually_exclusive_group()
-    kept.add_argument("--density", type=float, metavar="D", help="fraction of each row to keep, 0 to 1")
-    kept.add_argument("--k", type=int, metavar="K", help="entries of each row to keep")
-    group.add_argument(
-        "--criterion",
-        choices=CRITERIA,
-        help="which entries to keep: KEN's, the densest, the largest, those that moved furthest, any "
-        f"(default {KEN['criterion']})",
-    )
-    group.add_argument(
-        "--on",
-        choices=("weight", "delta"),
-        help=f"score weights, or their change by fine-tuning (default {KEN['on']})",
-    )
-    group.add_argument(
-        "--keep-ties",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="with ken, keep every entry equal to a kept one too, as the published code does "
-        f"(default {said(KEN['keep_ties'])})",
-    )
+    add_config_options(parser, KENConfig)
     add_plan_option(parser, "these models")
     loading = parser.add_argument_group("loading")
     loading.add_argument("--model-class", metavar="NAME", help="transformers class of FINETUNED")

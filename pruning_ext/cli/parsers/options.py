@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from pruning_ext.config.base import PruneConfig
+from pruning_ext.config.checks import Choice, Flag, Names, Whole
+from pruning_ext.config.fields import Option, options_of
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -31,15 +36,8 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def said(switch: object) -> str:
-    """A switch's default as a word."""
-    return "yes" if switch else "no"
-
-
-def add_config_options(
-    parser: argparse.ArgumentParser, targets_help: str, seed_help: str
-) -> argparse._ArgumentGroup:
-    """The options of every configuration; returns the group, for those of the method."""
+def add_config_options(parser: argparse.ArgumentParser, config_type: type[PruneConfig]) -> None:
+    """`--config`, and an option for each field of the configuration."""
     group = parser.add_argument_group("what to prune")
     group.add_argument(
         "--config",
@@ -47,10 +45,41 @@ def add_config_options(
         metavar="FILE",
         help="YAML with the fields of the configuration; options given here override it",
     )
-    group.add_argument("--targets", nargs="+", metavar="NAME", help=targets_help)
-    group.add_argument("--ignore", nargs="+", metavar="NAME", help="what to leave alone, named likewise")
-    group.add_argument("--seed", type=int, metavar="N", help=seed_help)
-    return group
+    options = options_of(config_type)
+    amounts = group.add_mutually_exclusive_group()
+    for name in dict.fromkeys([*options_of(PruneConfig), *config_type.amounts, *options]):
+        about = options[name]
+        (amounts if name in config_type.amounts else group).add_argument(
+            f"--{name.replace('_', '-')}", default=None, help=_help(about), **_kind(about)
+        )
+
+
+def _kind(about: Option) -> dict[str, Any]:
+    """What argparse is told of the values."""
+    match about.check:
+        case Flag():
+            return {"action": argparse.BooleanOptionalAction}
+        case Choice(names=names):
+            return {"choices": names}
+        case Names():
+            return {"nargs": "+", "metavar": about.metavar or "NAME"}
+        case Whole():
+            return {"type": int, "metavar": about.metavar or "N"}
+        case _:
+            return {"type": float, "metavar": about.metavar or "X"}
+
+
+def _help(about: Option) -> str:
+    """The help with what each word means, and what holds where the option is left out."""
+    meanings = about.check.meanings if isinstance(about.check, Choice) else {}
+    text = "; ".join([about.help, *(f"{name}: {meaning}" for name, meaning in meanings.items())])
+    omitted = about.omitted() if callable(about.omitted) else about.omitted
+    if isinstance(about.default, bool):
+        omitted = "yes" if about.default else "no"
+    elif about.default not in (None, ()):
+        omitted = str(about.default)
+    text += f" (default {omitted})" if omitted else ""
+    return text.replace("%", "%%")
 
 
 def add_plan_option(parser: argparse.ArgumentParser, models: str) -> None:

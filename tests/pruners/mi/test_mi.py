@@ -13,7 +13,7 @@ import torch
 from pruning_ext import plan, prune
 from pruning_ext.calibration.batches import read_batches
 from pruning_ext.calibration.statistics import Wanted, gather
-from pruning_ext.config.choices import PAIRWISE, SELECTIONS
+from pruning_ext.choices.selections import SELECTIONS
 from pruning_ext.models.ffn import FFNBlock, find_blocks
 from pruning_ext.pruners import Calibration, MIConfig, Plan
 from pruning_ext.pruners.mi.decision import estimate_information
@@ -101,10 +101,12 @@ def test_compensation_brings_the_output_of_each_block_nearer(kind: str) -> None:
     assert off[0] < off[1]
 
 
-@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("selection", SELECTIONS.names)
 @pytest.mark.parametrize("estimator", ["histogram", "renyi"])
 def test_every_selection_and_estimator(selection: str, estimator: str) -> None:
-    of_pairs = {"estimator": estimator, "bins": 4, "max_tokens": 100} if selection in PAIRWISE else {}
+    of_pairs = (
+        {"estimator": estimator, "bins": 4, "max_tokens": 100} if SELECTIONS[selection].pairwise else {}
+    )
     settings = config(selection=selection, **of_pairs)
     first, second = (prune(tiny("llama"), settings, calibration=batches("llama")) for _ in range(2))
     assert {block.width for block in find_blocks(first.model)} == {16}
