@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pruning_ext.bench.provider import OURS
-from pruning_ext.storage.files import atomic_file
+from pruning_ext.storage.atomic import atomic_file
 
 Row = Mapping[str, Any]
 

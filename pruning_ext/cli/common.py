@@ -17,7 +17,8 @@ from pruning_ext.config.base import PruneConfig
 from pruning_ext.config.fields import options_of
 from pruning_ext.config.yaml_file import read_mapping
 from pruning_ext.pruners import Plan, PruningWarning
-from pruning_ext.storage.files import check_replaceable, check_writable
+from pruning_ext.storage.atomic import check_writable
+from pruning_ext.storage.replaceable import check_replaceable
 
 Config = TypeVar("Config", bound=PruneConfig)
 Run = Callable[[argparse.Namespace], None]

@@ -20,8 +20,9 @@ from pruning_ext.delta.file import DeltaFile
 from pruning_ext.delta.loading import is_same_kind
 from pruning_ext.delta.stored_form import parts, stored_form, stored_names, stored_outline
 from pruning_ext.models.huggingface import save_configuration, set_generation_config, twin, unwrapped
+from pruning_ext.storage.atomic import atomic_directory
 from pruning_ext.storage.encoding import WHOLE, decode
-from pruning_ext.storage.files import atomic_directory, write_json
+from pruning_ext.storage.files import write_json
 from pruning_ext.storage.sidecars import MODEL_NAMES, named_companions, write_companions
 from pruning_ext.storage.sizes import size_of
 from pruning_ext.storage.tensor_file import TensorFile

@@ -24,8 +24,9 @@ from pruning_ext.pruners.ken.apply import Resetting
 from pruning_ext.pruners.ken.plan import most_changed
 from pruning_ext.pruners.method import check_module, plan_for, timed
 from pruning_ext.pruners.plan import Plan
+from pruning_ext.storage.atomic import atomic_directory
 from pruning_ext.storage.encoding import WHOLE, encode
-from pruning_ext.storage.files import atomic_directory, write_json
+from pruning_ext.storage.files import write_json
 from pruning_ext.storage.sidecars import check_tokenizer, named_companions, write_companions
 from pruning_ext.storage.sizes import size_of
 from pruning_ext.storage.threads import in_threads

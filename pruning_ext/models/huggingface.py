@@ -14,7 +14,7 @@ import transformers
 from torch import nn
 from transformers.utils import logging
 
-from pruning_ext.storage.files import refusals_named
+from pruning_ext.storage.refusals import refusals_named
 
 # Where a model came from and how it runs, not what it is.
 _VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")

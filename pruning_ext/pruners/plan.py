@@ -16,14 +16,8 @@ from torch import Tensor, nn
 
 from pruning_ext.config.base import PruneConfig
 from pruning_ext.storage.encoding import row_shape
-from pruning_ext.storage.files import (
-    file_sha256,
-    read_json,
-    read_tensors,
-    refusals_named,
-    write_json,
-    write_tensors,
-)
+from pruning_ext.storage.files import file_sha256, read_json, read_tensors, write_json, write_tensors
+from pruning_ext.storage.refusals import refusals_named
 from pruning_ext.storage.sizes import size_text
 
 FORMAT = "pruning_ext plan"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pruning_ext.storage.files import refusals_named
+from pruning_ext.storage.refusals import refusals_named
 
 MODEL_NAMES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
 """What ``save_pretrained`` may write, as shell patterns."""

@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from pruning_ext.storage.files import refusals_named
+from pruning_ext.storage.refusals import refusals_named
 
 
 def tensor_bytes(tensor: Tensor) -> np.ndarray:

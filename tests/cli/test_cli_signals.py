@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from pruning_ext.cli import main
-from pruning_ext.storage.files import atomic_directory
+from pruning_ext.storage.atomic import atomic_directory
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ import torch
 from pruning_ext import KENConfig, Plan, apply_delta, plan, prune_to_delta, save_delta
 from pruning_ext.cli import main
 from pruning_ext.pruners import export
-from pruning_ext.storage.files import atomic_directory, atomic_file, refusals_named, write_json, write_tensors
+from pruning_ext.storage.atomic import atomic_directory, atomic_file
+from pruning_ext.storage.files import write_json, write_tensors
+from pruning_ext.storage.refusals import refusals_named
 from tests.tiny_models import make_pair
 
 LIMIT = 12_000  # a configuration fits, the tensors of a tiny model do not

@@ -15,7 +15,8 @@ from pruning_ext.config.mi import MIConfig
 from pruning_ext.models.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
 from pruning_ext.models.huggingface import find_model_class, save_model, unwrapped
 from pruning_ext.pruners.method import check_module, warn
-from pruning_ext.storage.files import atomic_directory, write_json
+from pruning_ext.storage.atomic import atomic_directory
+from pruning_ext.storage.files import write_json
 from pruning_ext.storage.sidecars import MODEL_NAMES, check_tokenizer, named_companions, write_companions
 
 REPORT_NAME = "pruning_report.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pruning_ext.storage.files import atomic_directory, atomic_file
+from pruning_ext.storage.atomic import atomic_directory, atomic_file
 
 
 def write(path, *names, overwrite=False):
@@ -169,7 +169,7 @@ def test_a_mount_point_is_refused_at_once(tmp_path, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from pruning_ext.storage.files import atomic_directory
+from pruning_ext.storage.atomic import atomic_directory
 with atomic_directory(sys.argv[1]) as temporary:
     (temporary / "config.json").write_text("half")
     print(temporary, flush=True)
