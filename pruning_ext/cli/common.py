@@ -124,9 +124,9 @@ def check_output(args: argparse.Namespace, *inputs: str | Path | None) -> None:
         if other.exists() and (path == other or path in other.parents):
             raise UsageError(f"--output {args.output} would replace {given}, which is read: name another")
     try:
-        check_replaceable(path, args.overwrite)
+        check_replaceable(path, args.overwrite, permission="--overwrite")
         check_writable(path)
     except FileExistsError as error:
-        raise UsageError(str(error).replace("overwrite=True", "--overwrite")) from error
+        raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(f"--output {args.output} cannot be written: {error.strerror}") from error

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pruning_ext.storage.refusals import refusals_named
-from pruning_ext.storage.replaceable import check_replaceable
+from pruning_ext.storage.replaceable import NotReplaceableError, check_replaceable
 
 # Temporary names begin with a mark of the host, since another's locks may not be seen from here.
 _HOST = hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:6]
@@ -78,10 +78,9 @@ def atomic_directory(path: str | Path, *, overwrite: bool = False) -> Iterator[P
         except OSError as error:
             kept = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}")
             os.rename(temporary, kept)
-            if isinstance(error, FileExistsError) and error.errno is None:
-                said = str(error).partition(": name another")[0]
+            if isinstance(error, NotReplaceableError):
                 raise FileExistsError(
-                    f"{said}; it was not so at the start, and the result is in {kept}"
+                    f"{error.reason}; it was not so at the start, and the result is in {kept}"
                 ) from error
             raise OSError(f"{path} cannot be replaced ({error.strerror}); the result is in {kept}") from error
 
@@ -98,15 +97,14 @@ def _take_place(new: Path, path: Path, overwrite: bool) -> None:
     """Make ``new`` stand at ``path``, whatever has happened there since it was looked at first."""
     check_replaceable(path, overwrite)
     try:
-        os.rename(
-            new, path
-        )  # also onto an empty directory, which may have come to hold something this instant
+        # also onto an empty directory, which may have come to hold something this instant
+        os.rename(new, path)
         return
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise
         if not overwrite:
-            raise FileExistsError(f"{path} exists and is not empty") from error
+            raise NotReplaceableError(f"{path} exists and is not empty") from error
     aside = _sibling(path, "old")
     os.rename(path, aside)
     try:

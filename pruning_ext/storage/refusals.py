@@ -17,7 +17,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextlib.contextmanager
 def refusals_named(written: Path, path: Path) -> Iterator[None]:
-    """What the operating system refuses while ``written`` is filled, as an ``OSError`` that names ``path``.
+    """Name ``path`` in every ``OSError`` that is raised while ``written`` is filled.
 
     safetensors has an error of its own for a full disk, Python's names no file when a write fails, and both
     know only the temporary name. ``written`` is a file or a directory; of a file in it the name is kept.

@@ -1,4 +1,4 @@
-"""Work of NumPy and hashlib, which let go of the interpreter's lock, on as many threads as torch uses."""
+"""A parallel map for work of NumPy and hashlib, on as many threads as torch uses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Result = TypeVar("Result")
 def in_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """``function`` of each item, in order, while the iterator is consumed; the first exception is raised.
 
-    Work goes on in the background, but only a little ahead of what has been consumed, for memory.
+    The threads run while the interpreter's lock is free, as in NumPy and hashlib. They work ahead of what has
+    been consumed, but only by a few items, for memory.
     """
     workers = min(torch.get_num_threads(), len(items))
     if workers < 2:
