@@ -17,6 +17,7 @@ on several threads.
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +68,7 @@ def count_changed(tensor: Tensor, base: Tensor) -> np.ndarray:
     if tensor.device.type != "cpu":  # count where the values are
         differs = (_integers(tensor) != _integers(base)).reshape(rows, n)
         return np.asarray(differs.sum(1).cpu().numpy())
-    return _count_rows(_bits(tensor), _bits(base), rows, n)
+    return compare(_bits(tensor), _bits(base), rows, n)
 
 
 def is_uniform(counts: np.ndarray) -> bool:
@@ -79,9 +80,9 @@ def encode(tensor: Tensor, base: Tensor | None) -> Encoded:
     """Write ``tensor`` as its difference from ``base`` (same shape and dtype), or whole if there is none."""
     if base is None:
         return Encoded(WHOLE, tensor.numel(), {"": tensor.detach().cpu().contiguous()})
-    bits, base_bits = _bits(tensor), _bits(base)
-    rows, n = row_shape(tensor.shape)
-    counts = _count_rows(bits, base_bits, rows, n)
+    bits, (rows, n) = _bits(tensor), row_shape(tensor.shape)
+    packed = np.empty(-(-rows * n // 8), np.uint8)  # a bit for each entry, so that none is compared twice
+    counts = compare(bits, _bits(base), rows, n, packed)
     changed = int(counts.sum())
     uniform = is_uniform(counts)
     sizes = encoded_bytes(tensor.shape, tensor.element_size(), changed, uniform)
@@ -91,19 +92,15 @@ def encode(tensor: Tensor, base: Tensor | None) -> Encoded:
     if encoding == WHOLE:
         return Encoded(WHOLE, changed, {"": tensor.detach().cpu().contiguous()})
     values = np.empty(changed, bits.dtype)
-    packed = np.empty(-(-rows * n // 8), np.uint8)
-    columns = np.empty(changed, np.uint16)
+    columns = np.empty(changed if encoding == COLUMNS else 0, np.uint16)
     first = np.concatenate([[0], counts.cumsum()])  # of each row among the values
 
     def write(part: slice) -> None:
-        entries, places = slice(part.start * n, part.stop * n), slice(first[part.start], first[part.stop])
-        differs = bits[entries] != base_bits[entries]
-        found = np.flatnonzero(differs)  # without a branch for each entry, which indexing by bools has
-        bits[entries].take(found, out=values[places], mode="clip")
-        if encoding == BITMASK:
-            packed[entries.start // 8 : -(-entries.stop // 8)] = np.packbits(differs, bitorder="little")
-        else:
-            columns[places] = found % n
+        places = np.flatnonzero(_unpacked(packed, part, n))  # no branch for each entry, as bools would have
+        own = slice(first[part.start], first[part.stop])
+        bits[part.start * n : part.stop * n].take(places, out=values[own], mode="clip")
+        if encoding == COLUMNS:
+            columns[own] = places % n
 
     list(in_threads(write, _row_parts(rows, n)))
     parts = {".values": torch.from_numpy(values).view(tensor.dtype)}
@@ -156,11 +153,14 @@ def check_parts(encoding: str, parts: Mapping[str, Tensor], shape: torch.Size, d
         raise ValueError(f"values are {values.dtype} {list(values.shape)}, expected {dtype} {list(shape)}")
     if encoding != WHOLE:
         places = _places(encoding, parts, *row_shape(shape))
-        for _ in in_threads(lambda place: place.entries(), places):  # it raises where they cannot be
-            pass  # a list of all would be larger than the tensor
+        deque(in_threads(_check_entries, places), maxlen=0)
         count = places[-1].values.stop
         if count != values.numel():
             raise ValueError(f"{values.numel()} values for {count} places")
+
+
+def _check_entries(place: _Places) -> None:
+    place.entries()  # raises where they cannot be; returned, those of a few places would fill the memory
 
 
 @dataclass(frozen=True)
@@ -189,16 +189,11 @@ def _bitmask_places(packed: np.ndarray, rows: int, n: int) -> list[_Places]:
     if packed.dtype != np.uint8 or packed.size != -(-rows * n // 8):
         raise ValueError(f"the bitmask has {packed.size} bytes of {packed.dtype} for {rows * n} entries")
 
-    def mask(part: slice) -> np.ndarray:
-        start, stop = part.start * n, part.stop * n  # `start` is a multiple of 8
-        unpacked = np.unpackbits(packed[start // 8 : -(-stop // 8)], count=stop - start, bitorder="little")
-        return unpacked.view(bool)
-
     def entries(part: slice) -> np.ndarray:
-        return np.flatnonzero(mask(part))
+        return np.flatnonzero(_unpacked(packed, part, n))
 
     chunks = _row_parts(rows, n)
-    counts = list(in_threads(lambda part: int(np.count_nonzero(mask(part))), chunks))
+    counts = list(in_threads(lambda part: int(np.count_nonzero(_unpacked(packed, part, n))), chunks))
     stops = list(itertools.accumulate(counts))
     return [
         _Places(part, slice(stop - count, stop), partial(entries, part))
@@ -231,15 +226,34 @@ def _row_parts(rows: int, n: int) -> list[slice]:
     return [slice(start, min(start + step, rows)) for start in range(0, max(rows, 1), step)]
 
 
-def _count_rows(bits: np.ndarray, base_bits: np.ndarray, rows: int, n: int) -> np.ndarray:
-    """Entries of each row that differ, int64."""
+def compare(
+    bits: np.ndarray, base_bits: np.ndarray, rows: int, n: int, packed: np.ndarray | None = None
+) -> np.ndarray:
+    """Entries of each of ``rows`` that differ, int64.
+
+    Args:
+        bits: bit patterns, flat, ``rows * n`` of them.
+        base_bits: those of the base.
+        rows: number of rows.
+        n: entries in a row.
+        packed: takes a bit for each entry, 1 where it differs, lowest first, uint8 ``ceil(rows * n / 8)``.
+    """
 
     def count(part: slice) -> np.ndarray:
         entries = slice(part.start * n, part.stop * n)
-        differs = (bits[entries] != base_bits[entries]).reshape(part.stop - part.start, n)
-        return np.asarray(np.count_nonzero(differs, axis=1), np.int64)
+        differs = bits[entries] != base_bits[entries]
+        if packed is not None:
+            packed[entries.start // 8 : -(-entries.stop // 8)] = np.packbits(differs, bitorder="little")
+        return np.asarray(np.count_nonzero(differs.reshape(part.stop - part.start, n), axis=1), np.int64)
 
     return np.concatenate(list(in_threads(count, _row_parts(rows, n))))
+
+
+def _unpacked(packed: np.ndarray, part: slice, n: int) -> np.ndarray:
+    """Bools of the entries in some rows, of which a multiple of 8 come before."""
+    start, stop = part.start * n, part.stop * n
+    unpacked = np.unpackbits(packed[start // 8 : -(-stop // 8)], count=stop - start, bitorder="little")
+    return unpacked.view(bool)
 
 
 def _integers(tensor: Tensor) -> Tensor:
