@@ -9,10 +9,11 @@ import torch
 
 from pruning_ext.cli.common import check_output, warnings_as_lines
 from pruning_ext.cli.console import say, show_progress
-from pruning_ext.cli.models import MissingWeightsError, check_model, companion_files, load_config, load_model
+from pruning_ext.cli.models import MissingWeightsError, load_model
 from pruning_ext.delta import apply_delta
 from pruning_ext.delta.base import listed, not_the_base
 from pruning_ext.delta.file import read_delta_config
+from pruning_ext.models.checkpoint import check_model, load_config, sidecar_files
 
 
 @warnings_as_lines
@@ -22,13 +23,13 @@ def run(args: argparse.Namespace) -> None:
     document = read_delta_config(args.delta)
     check_model(args.base)
     base = _load_base(args, document)
-    companions = {file.name: file for path in (args.base, args.delta) for file in companion_files(path)}
+    sidecars = {file.name: file for path in (args.base, args.delta) for file in sidecar_files(path)}
     apply_delta(
         base,
         args.delta,
         args.output,
         overwrite=args.overwrite,
-        files=companions.values(),
+        files=sidecars.values(),
         show_progress=show_progress(args),
     )
     say(args, f"{args.output}: {document['architecture']}, restored from {args.base} and {args.delta}")

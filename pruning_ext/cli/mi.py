@@ -10,8 +10,9 @@ from pruning_ext.calibration.batches import Batch, read_batches
 from pruning_ext.calibration.latency import forward_seconds
 from pruning_ext.cli.common import check_device, check_output, config_or_plan, warnings_as_lines
 from pruning_ext.cli.console import UsageError, say, show_progress
-from pruning_ext.cli.models import check_model, companion_files, load_model, load_tokenizer
+from pruning_ext.cli.models import load_model
 from pruning_ext.cli.texts import read_texts
+from pruning_ext.models.checkpoint import check_model, load_tokenizer, sidecar_files
 from pruning_ext.models.ffn import WIDTHS_KEY
 from pruning_ext.models.huggingface import quiet_transformers
 from pruning_ext.pruners import Calibration, MIConfig, Plan, PruningWarning, export, plan, prune
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
         written = export(
             result.model,
             args.output,
-            files=companion_files(args.model),
+            files=sidecar_files(args.model),
             report=report,
             overwrite=args.overwrite,
         )

@@ -19,11 +19,11 @@ from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
 from pruning_ext.delta.loading import is_same_kind
 from pruning_ext.delta.stored_form import parts, stored_form, stored_names, stored_outline
-from pruning_ext.models.huggingface import save_configuration, set_generation_config, twin, unwrapped
+from pruning_ext.models.huggingface import save_configuration, set_generation_config, shallow_copy, unwrapped
 from pruning_ext.storage.atomic import atomic_directory
 from pruning_ext.storage.encoding import WHOLE, decode
 from pruning_ext.storage.files import write_json
-from pruning_ext.storage.sidecars import MODEL_NAMES, named_companions, write_companions
+from pruning_ext.storage.sidecars import MODEL_NAMES, named_sidecars, write_sidecars
 from pruning_ext.storage.sizes import size_of
 from pruning_ext.storage.tensor_file import TensorFile
 
@@ -72,11 +72,11 @@ def apply_delta(
             f"base is a {type(base).__name__}, expected a transformers model: load_delta restores any other"
         )
     limit = _shard_limit(max_shard_size)
-    companions = named_companions(files, MODEL_NAMES)
+    sidecars = named_sidecars(files, MODEL_NAMES)
     with atomic_directory(output, overwrite=overwrite) as temporary, DeltaFile(delta) as opened:
         state, sources = checked_sources(opened, base, show_progress)
         if is_same_kind(opened, base, state):
-            model = twin(base)
+            model = shallow_copy(base)
         else:  # what it is made of has the values of the base, or lies in the files of the delta
             stand_ins = {
                 other: _value(opened, name, None) if source is None else source
@@ -87,7 +87,7 @@ def apply_delta(
         set_generation_config(model, opened.document)
         save_configuration(model, temporary)
         _write_weights(temporary, model, opened, sources, limit, show_progress)
-        write_companions(companions, None, temporary)
+        write_sidecars(sidecars, None, temporary)
     return Path(output)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pruning_ext.models.ffn import WIDTHS_KEY
 from pruning_ext.models.huggingface import find_model_class, quiet_transformers
-from pruning_ext.pruners.mi.export import load_and_tell
+from pruning_ext.models.loading import load_with_widths
 
 
 def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.Module) -> nn.Module:
@@ -40,7 +40,7 @@ def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.
         )
     model: Any
     with quiet_transformers():
-        model, told = load_and_tell(
+        model, info = load_with_widths(
             None,
             kind,
             settings.get(WIDTHS_KEY),
@@ -50,7 +50,7 @@ def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.
             dtype=getattr(torch, description["dtype"]),
         )
     for problem in ("missing_keys", "unexpected_keys"):
-        if names := sorted(told[problem]):
+        if names := sorted(info[problem]):
             raise ValueError(f"{name} cannot be built: {problem.replace('_', ' ')} {', '.join(names[:3])}")
     _take_over(model, state)
     if settings.get("_name_or_path"):

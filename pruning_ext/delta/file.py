@@ -17,8 +17,9 @@ from torch import Tensor
 
 from pruning_ext.storage.encoding import check_parts
 from pruning_ext.storage.files import file_sha256, read_json
+from pruning_ext.storage.model_files import DELTA_CONFIG
 
-CONFIG_NAME = "delta_config.json"
+CONFIG_NAME = DELTA_CONFIG
 WEIGHTS_NAME = "delta_model.safetensors"
 FORMAT = "pruning_ext delta"
 FORMAT_VERSION = 1

@@ -27,7 +27,7 @@ from pruning_ext.pruners.plan import Plan
 from pruning_ext.storage.atomic import atomic_directory
 from pruning_ext.storage.encoding import WHOLE, encode
 from pruning_ext.storage.files import write_json
-from pruning_ext.storage.sidecars import check_tokenizer, named_companions, write_companions
+from pruning_ext.storage.sidecars import check_tokenizer, named_sidecars, write_sidecars
 from pruning_ext.storage.sizes import size_of
 from pruning_ext.storage.threads import in_threads
 
@@ -102,7 +102,7 @@ def save_delta(
         )
     config = config or getattr(model, "pruning_config", None)
     check_tokenizer(tokenizer)
-    companions, limit = named_companions(files, _NAMES), size_of("max_shard_size", max_shard_size)
+    sidecars, limit = named_sidecars(files, _NAMES), size_of("max_shard_size", max_shard_size)
     _check_place(directory, base)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
         pairs = pair_tensors(model, base, "base")
@@ -110,7 +110,7 @@ def save_delta(
         shards = ShardWriter(temporary, limit)
         tensors = _write_pairs(shards, pairs, "write", show_progress)
         record = _record(config, contradicted=_is_contradicted(config, pairs, tensors))
-        _finish(temporary, shards, tensors, {**record, **described}, model, companions, tokenizer)
+        _finish(temporary, shards, tensors, {**record, **described}, model, sidecars, tokenizer)
     return Path(directory)
 
 
@@ -158,7 +158,7 @@ def prune_to_delta(
     model, pretrained = unwrapped(model), unwrapped(pretrained)
     check_module("model", model)
     check_tokenizer(tokenizer)
-    companions, limit = named_companions(files, _NAMES), size_of("max_shard_size", max_shard_size)
+    sidecars, limit = named_sidecars(files, _NAMES), size_of("max_shard_size", max_shard_size)
     _check_place(directory, pretrained)
     _check_device(device)
     with atomic_directory(directory, overwrite=overwrite) as temporary:
@@ -169,7 +169,7 @@ def prune_to_delta(
         criterion = resetting.config.criterion
         tensors = _write_pairs(shards, resetting.pairs, criterion, show_progress, resetting.pruned)
         record = _record(made.config, contradicted=False)
-        _finish(temporary, shards, tensors, {**record, **described}, model, companions, tokenizer)
+        _finish(temporary, shards, tensors, {**record, **described}, model, sidecars, tokenizer)
     return DeltaResult(Path(directory), shards.bytes, made, timed(made, resetting.report(), started))
 
 
@@ -259,7 +259,7 @@ def _finish(
     tensors: dict[str, dict[str, Any]],
     record: dict[str, Any],
     model: nn.Module,
-    companions: Mapping[str, Path],
+    sidecars: Mapping[str, Path],
     tokenizer: Any,
 ) -> None:
     """What stands beside the tensors: the configuration, the card, further files."""
@@ -274,4 +274,4 @@ def _finish(
     document["checksum"] = checksum(document)
     write_json(directory / CONFIG_NAME, document)
     write_card(directory, document, shards.bytes, sum(p.nbytes for p in model.parameters()))
-    write_companions(companions, tokenizer, directory)
+    write_sidecars(sidecars, tokenizer, directory)

@@ -117,7 +117,7 @@ def save_configuration(model: Any, directory: Path) -> None:
         model.save_pretrained(directory, state_dict={})
 
 
-def twin(model: Any) -> Any:
+def shallow_copy(model: Any) -> Any:
     """A second model of the same modules and tensors with configurations of its own."""
     made = copy.copy(model)
     for name in ("config", "generation_config"):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-CONFIGURATIONS = ("config.json", "delta_config.json")
-"""What tells a model's and a delta's directory from any other."""
+MODEL_CONFIG, DELTA_CONFIG = "config.json", "delta_config.json"
+"""The configurations that tell a model's and a delta's directory from any other."""
 
-COMPANIONS = (
+CONFIGURATIONS = (MODEL_CONFIG, DELTA_CONFIG)
+
+SIDECARS = (
     "added_tokens.json",
     "bpe.codes",
     "chat_template.jinja",
@@ -27,7 +29,7 @@ COMPANIONS = (
     "vocab.json",
     "vocab.txt",
 )
-"""What ``from_pretrained`` of tokenizers and processors reads, beside the model."""
+"""Files that ``from_pretrained`` of tokenizers and processors reads, beside the model."""
 
 # What save_pretrained, save_delta and export write besides; code is a model's own, from the hub.
 _WRITTEN = (
@@ -45,4 +47,4 @@ _WRITTEN = (
 
 def is_model_file(name: str) -> bool:
     """Whether a file of this name is one that a model's or a delta's directory is made of."""
-    return any(fnmatchcase(name, pattern) for pattern in (*CONFIGURATIONS, *COMPANIONS, *_WRITTEN))
+    return any(fnmatchcase(name, pattern) for pattern in (*CONFIGURATIONS, *SIDECARS, *_WRITTEN))

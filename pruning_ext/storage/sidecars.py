@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pruning_ext.storage.model_files import MODEL_CONFIG
 from pruning_ext.storage.refusals import refusals_named
 
-MODEL_NAMES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
-"""What ``save_pretrained`` may write, as shell patterns."""
+MODEL_NAMES = (MODEL_CONFIG, "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
+"""Files that ``save_pretrained`` may write, as shell patterns."""
 
 
-def named_companions(files: Iterable[str | Path], taken: Sequence[str]) -> dict[str, Path]:
+def named_sidecars(files: Iterable[str | Path], taken: Sequence[str]) -> dict[str, Path]:
     """Each of ``files``, the argument of that name, by its name in the directory that it is copied into.
 
     Args:
@@ -50,8 +51,8 @@ def check_tokenizer(tokenizer: Any) -> None:
         raise TypeError(f"tokenizer is a {type(tokenizer).__name__}, which has no save_pretrained")
 
 
-def write_companions(companions: Mapping[str, Path], tokenizer: Any, directory: Path) -> None:
-    """Save the tokenizer, if any, and copy what :func:`named_companions` found.
+def write_sidecars(sidecars: Mapping[str, Path], tokenizer: Any, directory: Path) -> None:
+    """Save the tokenizer, if any, and copy the files of :func:`named_sidecars`.
 
     Raises:
         FileExistsError: a name that ``directory`` has already.
@@ -59,7 +60,7 @@ def write_companions(companions: Mapping[str, Path], tokenizer: Any, directory: 
     if tokenizer is not None:
         with refusals_named(directory, directory):
             tokenizer.save_pretrained(directory)
-    for name, file in companions.items():
+    for name, file in sidecars.items():
         if (directory / name).exists():
             raise FileExistsError(f"files: {file} would take the place of the {name} that is written")
         shutil.copyfile(file, directory / name)

@@ -9,8 +9,8 @@ from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 from safetensors.torch import load_file, save_file
 
 from pruning_ext.cli import main
-from pruning_ext.cli.models import HUB_SECONDS, check_model
 from pruning_ext.delta import save_delta
+from pruning_ext.models.checkpoint import HUB_SECONDS, check_model
 from tests.tiny_models import assert_same_bits, make_pair, snapshot
 
 

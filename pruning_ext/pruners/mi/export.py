@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import transformers
-from torch import Tensor, nn
+from torch import nn
 
 from pruning_ext.config.mi import MIConfig
-from pruning_ext.models.ffn import WIDTHS_KEY, family_of, find_blocks, narrow_to, record_widths, widen
+from pruning_ext.models.ffn import WIDTHS_KEY, family_of, find_blocks, record_widths, widen
 from pruning_ext.models.huggingface import find_model_class, save_model, unwrapped
+from pruning_ext.models.loading import load_with_widths
 from pruning_ext.pruners.method import check_module, warn
 from pruning_ext.storage.atomic import atomic_directory
 from pruning_ext.storage.files import write_json
-from pruning_ext.storage.sidecars import MODEL_NAMES, check_tokenizer, named_companions, write_companions
+from pruning_ext.storage.sidecars import MODEL_NAMES, check_tokenizer, named_sidecars, write_sidecars
 
 REPORT_NAME = "pruning_report.json"
 
@@ -61,7 +61,7 @@ def export(
     check_module("model", model)
     model = unwrapped(model)
     check_tokenizer(tokenizer)
-    companions = named_companions(files, (*MODEL_NAMES, REPORT_NAME))
+    sidecars = named_sidecars(files, (*MODEL_NAMES, REPORT_NAME))
     if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):
         model = copy.deepcopy(model)
         padded = pad(model, report or {})
@@ -73,7 +73,7 @@ def export(
             "with pruning_ext.load_pruned, or write it with pad_to_uniform=True"
         )
     with atomic_directory(directory, overwrite=overwrite) as temporary:
-        write_companions(companions, tokenizer, temporary)
+        write_sidecars(sidecars, tokenizer, temporary)
         save_model(model, temporary)
         if report is not None:
             write_json(temporary / REPORT_NAME, report)
@@ -140,80 +140,11 @@ def load_pruned(
                 f"{directory} names the architecture {name!r}, which transformers does not have: "
                 "give model_class"
             )
-    model, told = load_and_tell(directory, kind, getattr(config, WIDTHS_KEY, None), config=config, **kwargs)
-    if (missing := sorted(told["missing_keys"])) and (not saved or kind.__name__ in saved):
+    widths = getattr(config, WIDTHS_KEY, None)
+    model, info = load_with_widths(directory, kind, widths, config=config, **kwargs)
+    if (missing := sorted(info["missing_keys"])) and (not saved or kind.__name__ in saved):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ValueError(
             f"{directory} has no weights for {missing[0]}{more} of a {kind.__name__}, which would be random"
         )
     return model
-
-
-def load_and_tell(
-    directory: str | Path | None,
-    model_class: Any,
-    widths: dict[str, int] | None,
-    *,
-    origin: str | None = None,
-    **kwargs: Any,
-) -> tuple[nn.Module, dict[str, Any]]:
-    """A model of ``model_class`` whose blocks have ``widths``, and what ``from_pretrained`` tells of loading.
-
-    Args:
-        directory: where its files are; ``None`` if ``kwargs`` have a ``state_dict``.
-        origin: what to call that in messages; by default ``directory``.
-
-    Raises:
-        ValueError: ``widths`` of blocks that the model does not have, or a tensor of another shape than the
-            configuration asks for.
-    """
-    built = model_class
-    if widths is not None:
-        built = type(model_class.__name__, (model_class,), {"__init__": _narrow_init(model_class, widths)})
-        built.__module__ = model_class.__module__
-    # asked to go on, transformers names the tensors that do not fit, where it would only log them
-    model, found = built.from_pretrained(
-        directory, output_loading_info=True, ignore_mismatched_sizes=True, **kwargs
-    )
-    # transformers 4 tells their names, 5 a tuple of the name and two shapes
-    mismatched = {entry if isinstance(entry, str) else entry[0] for entry in found["mismatched_keys"]}
-    if mismatched:
-        name, ours = next((n, list(t.shape)) for n, t in model.state_dict().items() if n in mismatched)
-        theirs = _stored_shape(directory, kwargs.get("state_dict"), name, f"{model.base_model_prefix}.")
-        raise ValueError(
-            f"{origin or directory}: tensor {name} has {theirs} in its files, and {ours} in a "
-            f"{model_class.__name__} as {'config.json' if directory else 'its configuration'} has it"
-        )
-    model.__class__ = model_class
-    return model, found
-
-
-def _stored_shape(
-    directory: str | Path | None, state: dict[str, Tensor] | None, name: str, prefix: str
-) -> str:
-    """``shape [2, 3]`` of a tensor that is in ``state`` or, with the prefix or without, in the files."""
-    if state is not None:
-        return f"shape {list(state[name].shape)}"
-    for file in sorted(Path(str(directory)).glob("*.safetensors")):
-        with safetensors.safe_open(file, "pt") as opened:
-            for spelling in {name, prefix + name, name.removeprefix(prefix)}.intersection(opened.keys()):
-                return f"shape {opened.get_slice(spelling).get_shape()}"
-    return "another shape"  # of a model on the hub, or pickled
-
-
-def _narrow_init(model_class: type[nn.Module], widths: dict[str, int]) -> Any:
-    def __init__(self: nn.Module, config: Any, *args: Any, **kwargs: Any) -> None:
-        model_class.__init__(self, config, *args, **kwargs)
-        blocks = {block.name: block for block in find_blocks(self)}
-        # a head more or less than the saved model had moves every name by its prefix
-        prefix = f"{self.base_model_prefix}."
-        for name, width in widths.items():
-            block = blocks.get(name) or blocks.get(prefix + name) or blocks.get(name.removeprefix(prefix))
-            if block is None or not 0 < width <= block.width:
-                raise ValueError(
-                    f"config.{WIDTHS_KEY} gives {name} the width {width}, "
-                    f"which {model_class.__name__} cannot have"
-                )
-            narrow_to(block, width)
-
-    return __init__

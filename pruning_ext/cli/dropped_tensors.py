@@ -1,4 +1,4 @@
-"""What a model's files hold and the model loaded from them does not: no result is to lose it unsaid."""
+"""Warnings of tensors that a model's files hold and the model loaded from them does not."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pruning_ext.storage.files import read_json
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
-def warn_of_losses(path: str, model: Any, unexpected: list[str]) -> None:
+def warn_of_dropped_tensors(path: str, model: Any, unexpected: list[str]) -> None:
     """Warn of tensors that the model's class does not know, and of those that were given another dtype.
 
     Args:
         path: the directory, or the hub name, that ``model`` was loaded from.
         model: a transformers model as it was loaded.
-        unexpected: the ``unexpected_keys`` that ``from_pretrained`` told.
+        unexpected: the ``unexpected_keys`` of ``from_pretrained``'s loading information.
     """
     kind = type(model).__name__
     if unexpected:
