@@ -8,9 +8,9 @@ from typing import Any
 from pruning_ext.cli.common import check_device, check_output, config_or_plan, warnings_as_lines
 from pruning_ext.cli.console import say, show_progress
 from pruning_ext.cli.models import load_model
-from pruning_ext.delta import prune_to_delta
 from pruning_ext.models.checkpoint import changed_sidecars, check_model
 from pruning_ext.pruners import KENConfig, Plan, plan
+from pruning_ext.pruners.ken.to_delta import prune_to_delta
 from pruning_ext.storage.sizes import size_text
 
 

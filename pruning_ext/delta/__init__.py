@@ -5,10 +5,10 @@ A delta directory holds ``delta_config.json`` (what it is, and a sha256 of every
 :mod:`pruning_ext.storage.encoding`; several files ``delta_model-00001-of-0000N.safetensors`` where it is
 large), and a ``README.md`` card. After KEN only the kept entries differ, so the delta *is* the subnetwork; a
 kept entry that equals its pretrained value takes no space, because the base holds it already.
+
+Names are loaded at first use, from where ``__init__.pyi`` has them: pruning into a delta is the pruners'.
 """
 
-from pruning_ext.delta.applying import apply_delta
-from pruning_ext.delta.loading import load_delta
-from pruning_ext.delta.saving import DeltaResult, prune_to_delta, save_delta
+from pruning_ext._lazy import names_from_stub
 
-__all__ = ["DeltaResult", "apply_delta", "load_delta", "prune_to_delta", "save_delta"]
+__getattr__, __dir__, __all__ = names_from_stub(__name__, __file__)

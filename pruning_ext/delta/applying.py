@@ -19,7 +19,12 @@ from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
 from pruning_ext.delta.loading import is_same_kind
 from pruning_ext.delta.stored_form import parts, stored_form, stored_names, stored_outline
-from pruning_ext.models.huggingface import save_configuration, set_generation_config, shallow_copy, unwrapped
+from pruning_ext.models.huggingface import (
+    given_model,
+    save_configuration,
+    set_generation_config,
+    shallow_copy,
+)
 from pruning_ext.storage.atomic import atomic_directory
 from pruning_ext.storage.encoding import WHOLE, decode
 from pruning_ext.storage.files import write_json
@@ -66,7 +71,7 @@ def apply_delta(
             ``max_shard_size`` that is none; ``files`` that are not there, or would take the place of others.
         OSError: ``output`` cannot be written, on a full disk say; what was there stays.
     """
-    base = unwrapped(base)
+    base = given_model("base", base)
     if not isinstance(base, transformers.PreTrainedModel):
         raise TypeError(
             f"base is a {type(base).__name__}, expected a transformers model: load_delta restores any other"

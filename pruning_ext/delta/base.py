@@ -1,4 +1,4 @@
-"""Is this the base that a delta was made from? Told by its tensors, never by its name."""
+"""Recognition of the base that a delta was made from, by its tensors, never by its name."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from torch import Tensor, nn
 
 from pruning_ext._progress import progress
 from pruning_ext.delta.file import DeltaFile
-from pruning_ext.models.pairing import base_prefixes, find_counterpart, named_state
+from pruning_ext.models.pairing import Pair, base_prefixes, find_counterpart, named_state
 from pruning_ext.storage.tensor_file import tensor_bytes
 from pruning_ext.storage.threads import in_threads
 
 State = dict[str, tuple[tuple[str, ...], Tensor]]
-"""What :func:`~pruning_ext.models.pairing.named_state` says of a model."""
+"""Names and tensors of a model, as :func:`~pruning_ext.models.pairing.named_state` has them."""
 
 
 def tensor_sha256(tensor: Tensor) -> str:
     """Hexadecimal sha256 of a tensor's bytes in storage order (rows first)."""
     return hashlib.sha256(tensor_bytes(tensor).data).hexdigest()
+
+
+def base_sha256(pair: Pair) -> str | None:
+    """:func:`tensor_sha256` of a tensor's counterpart, if it has one."""
+    return None if pair.base is None else tensor_sha256(pair.base)
 
 
 def checked_sources(
@@ -57,11 +62,11 @@ def find_sources(delta: DeltaFile, tensors: dict[str, Tensor], base: nn.Module) 
         sources[name] = None
         if entry.base is None:
             continue
-        found = find_counterpart((entry.base, name, *entry.tied), entry.shape, tensors, prefixes)
-        if found is None:
+        counterpart = find_counterpart((entry.base, name, *entry.tied), entry.shape, tensors, prefixes)
+        if counterpart is None:
             absent.append(f"{entry.base} of shape {list(entry.shape)}")
         else:
-            sources[name] = tensors[found]
+            sources[name] = tensors[counterpart]
     if absent:
         why = f"{type(base).__name__} without {listed(absent)}"
         raise ValueError(not_the_base(delta.directory, delta.document, why))
@@ -84,8 +89,8 @@ def check_sources(delta: DeltaFile, sources: dict[str, Tensor | None], show_prog
                 "load the base in that dtype"
             )
     digests = in_threads(lambda each: tensor_sha256(each[1]), needed)
-    found = progress(zip(needed, digests, strict=True), "verify", show_progress, total=len(needed))
-    different = [str(entry.base) for (entry, _), digest in found if digest != entry.base_sha256]
+    checked = progress(zip(needed, digests, strict=True), "verify", show_progress, total=len(needed))
+    different = [str(entry.base) for (entry, _), digest in checked if digest != entry.base_sha256]
     if different:
         why = f"the sha256 of {listed(different)} differs"
         raise ValueError(not_the_base(delta.directory, delta.document, why))
@@ -94,8 +99,8 @@ def check_sources(delta: DeltaFile, sources: dict[str, Tensor | None], show_prog
 def not_the_base(directory: str | Path, document: dict[str, Any], why: str) -> str:
     """The sentence for a base that is not the one of the delta in ``directory``."""
     origin = document["base_model_name_or_path"]
-    told = f" (that was {origin})" if origin else ""
-    return f"base is not the one that the delta in {directory} was made from{told}: {why}"
+    named = f" (that was {origin})" if origin else ""
+    return f"base is not the one that the delta in {directory} was made from{named}: {why}"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

@@ -12,8 +12,7 @@ from pruning_ext._progress import progress
 from pruning_ext.delta.base import State, checked_sources
 from pruning_ext.delta.building import build_model
 from pruning_ext.delta.file import DeltaFile
-from pruning_ext.models.huggingface import same_config, set_generation_config, unwrapped
-from pruning_ext.pruners.method import check_module
+from pruning_ext.models.huggingface import given_model, same_config, set_generation_config
 from pruning_ext.storage.encoding import decode
 
 
@@ -41,8 +40,7 @@ def load_delta(
             files that are truncated or altered, a version this library does not read. ``base`` is then
             unchanged, also with ``inplace``.
     """
-    check_module("base", base)
-    base = unwrapped(base)
+    base = given_model("base", base)
     with DeltaFile(directory) as delta:
         state, sources = checked_sources(delta, base, show_progress)
         if is_same_kind(delta, base, state):

@@ -1,4 +1,4 @@
-"""What the package needs to know of Hugging Face models: their class, configuration, and files."""
+"""Classes, configurations and wrappers of Hugging Face models, and transformers' own ways."""
 
 from __future__ import annotations
 
@@ -62,6 +62,19 @@ def unwrapped(model: Any) -> Any:
     return model
 
 
+def given_model(name: str, given: Any) -> nn.Module:
+    """The model that the argument ``name`` gives, without the wrapper of ``torch.compile``.
+
+    Raises:
+        TypeError: no module, a path, say: that is to be loaded first.
+        ValueError: modules inside are wrapped, see :func:`unwrapped`.
+    """
+    if not isinstance(given, nn.Module):
+        raise TypeError(f"{name} is a {type(given).__name__}, expected a torch.nn.Module: load it first")
+    model: nn.Module = unwrapped(given)
+    return model
+
+
 def main_dtype(model: nn.Module) -> str:
     """The dtype that holds most of the parameters, as in ``float32``."""
     sizes: Counter[str] = Counter()
@@ -81,9 +94,9 @@ def check_not_quantized(config: Any, what: str) -> None:
     Raises:
         ValueError: naming the method, and ``what`` is quantized.
     """
-    found = getattr(config, "quantization_config", None)
-    if found:
-        fields = found if isinstance(found, dict) else vars(found)
+    quantization = getattr(config, "quantization_config", None)
+    if quantization:
+        fields = quantization if isinstance(quantization, dict) else vars(quantization)
         method = fields.get("quant_method")
         raise ValueError(
             f"{what} is quantized ({getattr(method, 'value', method)}): pruning needs the weights, so prune "
@@ -93,10 +106,8 @@ def check_not_quantized(config: Any, what: str) -> None:
 
 def find_model_class(name: str) -> type[nn.Module] | None:
     """The transformers model class of this name."""
-    found = getattr(transformers, name, None)
-    if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
-        return found
-    return None
+    kind = getattr(transformers, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel) else None
 
 
 def set_generation_config(model: Any, description: dict[str, Any]) -> None:

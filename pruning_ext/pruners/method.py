@@ -1,4 +1,4 @@
-"""`plan` and `prune` for every method; a method registers itself under its configuration type."""
+"""`plan` and `prune` for every method, and the registry of methods by their type of configuration."""
 
 from __future__ import annotations
 
@@ -8,41 +8,77 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import nn
 
 from pruning_ext.config.base import PruneConfig
-from pruning_ext.models.huggingface import unwrapped
+from pruning_ext.models.huggingface import given_model
 from pruning_ext.pruners.plan import ModelSummary, Plan
+
+Config = TypeVar("Config", bound=PruneConfig)
+Config_contra = TypeVar("Config_contra", bound=PruneConfig, contravariant=True)
 
 
 class PruningWarning(UserWarning):
-    """What was asked for is done, and is probably not what was meant."""
+    """A result that was asked for and is probably not what was meant."""
 
 
-def warn(doubt: str) -> None:
+def warn(sentence: str) -> None:
     """Issue a :class:`PruningWarning` that points at the line which called this package."""
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "pruning_ext":
         frame, level = frame.f_back, level + 1
-    warnings.warn(doubt, PruningWarning, stacklevel=level)
+    warnings.warn(sentence, PruningWarning, stacklevel=level)
+
+
+class MakePlan(Protocol[Config_contra]):
+    """The first half of a method; it alters nothing, and finds every error that can be found before it would.
+
+    ``pretrained`` is what :attr:`Method.prepare` makes of it.
+    """
+
+    def __call__(
+        self,
+        model: nn.Module,
+        config: Config_contra,
+        *,
+        pretrained: Any,
+        calibration: Any,
+        show_progress: bool,
+    ) -> Plan: ...
+
+
+class ApplyPlan(Protocol):
+    """The second half of a method; it alters ``model`` in place and returns a JSON-ready report.
+
+    ``model`` is the one that was planned for, or a copy of it. ``pretrained`` is what the first half had.
+    """
+
+    def __call__(
+        self, model: nn.Module, plan: Plan, *, pretrained: Any, calibration: Any, show_progress: bool
+    ) -> dict[str, Any]: ...
+
+
+def _as_given(model: nn.Module, pretrained: nn.Module | None) -> nn.Module | None:
+    return pretrained
 
 
 @dataclass(frozen=True)
-class Method:
-    """How one method plans and applies.
+class Method(Generic[Config_contra]):
+    """The two halves of a method, and what they share.
 
     Attributes:
-        plan: ``plan(model, config, *, pretrained, calibration, show_progress) -> Plan``; alters nothing, and
-            finds every error that can be found before the first change.
-        apply: ``apply(model, plan, *, pretrained, calibration, show_progress) -> report``; alters ``model``
-            in place and returns a JSON-ready report.
+        plan: says what is to be done.
+        apply: does it.
+        prepare: makes of the model and of ``pretrained`` what both halves get as ``pretrained``, once for
+            both, so that neither reads again what the other has read; by default ``pretrained`` itself.
     """
 
-    plan: Callable[..., Plan]
-    apply: Callable[..., dict[str, Any]]
+    plan: MakePlan[Config_contra]
+    apply: ApplyPlan
+    prepare: Callable[[nn.Module, nn.Module | None], Any] = _as_given
 
 
 @dataclass(frozen=True)
@@ -65,16 +101,19 @@ class PruneResult:
     report: dict[str, Any]
 
 
-_METHODS: dict[type[PruneConfig], Method] = {}
+_METHODS: dict[type[PruneConfig], Method[Any]] = {}
 
 
-def register_method(config_type: type[PruneConfig], method: Method) -> None:
+def register_method(config_type: type[Config], method: Method[Config]) -> None:
     """Make :func:`plan` and :func:`prune` accept configurations of ``config_type``."""
     _METHODS[config_type] = method
 
 
-def _method_of(config: PruneConfig) -> Method:
-    # They need what stands above; so they come last, and register themselves.
+def method_of(config: PruneConfig | Plan) -> Method[Any]:
+    """The method that is registered for a configuration, or for that of a plan."""
+    if isinstance(config, Plan):
+        config = config.config
+    # Their modules import this one, and register themselves.
     from pruning_ext.pruners.ken import plan as _ken  # noqa: F401
     from pruning_ext.pruners.mi import plan as _mi  # noqa: F401
 
@@ -86,16 +125,12 @@ def _method_of(config: PruneConfig) -> Method:
     return method
 
 
-def check_module(name: str, given: Any) -> None:
-    """Raise ``TypeError`` unless the argument ``name`` is a module: a path, say, is to be loaded first."""
-    if not isinstance(given, nn.Module):
-        raise TypeError(f"{name} is a {type(given).__name__}, expected a torch.nn.Module: load it first")
-
-
-def _check_models(model: Any, pretrained: Any) -> None:
-    check_module("model", model)
-    if pretrained is not None:
-        check_module("pretrained", pretrained)
+def given_models(model: Any, pretrained: Any) -> tuple[nn.Module, nn.Module | None]:
+    """Both arguments as :func:`~pruning_ext.models.huggingface.given_model` has them."""
+    return (
+        given_model("model", model),
+        None if pretrained is None else given_model("pretrained", pretrained),
+    )
 
 
 def plan(
@@ -115,33 +150,41 @@ def plan(
         calibration: unlabelled inputs, where the method needs them.
         show_progress: draw a progress bar on stderr.
     """
-    _check_models(model, pretrained)
-    model, pretrained = unwrapped(model), unwrapped(pretrained)
-    return _method_of(config).plan(
-        model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
+    model, pretrained = given_models(model, pretrained)
+    method = method_of(config)
+    return method.plan(
+        model,
+        config,
+        pretrained=method.prepare(model, pretrained),
+        calibration=calibration,
+        show_progress=show_progress,
     )
 
 
 def plan_for(
     model: nn.Module,
     config: PruneConfig | Plan,
+    prepared: Any,
     *,
-    pretrained: nn.Module | None = None,
     calibration: Any = None,
     show_progress: bool = False,
 ) -> Plan:
-    """The plan that :func:`plan` makes, or ``config`` itself where it is a plan of this model.
+    """The plan that the method of ``config`` makes, or ``config`` itself where it is a plan of this model.
+
+    Args:
+        model: of :func:`given_models`.
+        config: a configuration or a plan.
+        prepared: what the method's ``prepare`` made of the models.
+        calibration: as for :func:`plan`.
+        show_progress: as for :func:`plan`.
 
     Raises:
         ValueError: a plan that was made for a model with other tensors.
     """
     if not isinstance(config, Plan):
-        return plan(
-            model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
+        return method_of(config).plan(
+            model, config, pretrained=prepared, calibration=calibration, show_progress=show_progress
         )
-    _check_models(model, pretrained)
-    _method_of(config.config)
-    model = unwrapped(model)
     if ModelSummary.of(model).signature != config.model.signature:
         raise ValueError(
             f"the plan was made for {config.model.architecture} {config.model.name or '(unnamed)'}, whose "
@@ -185,14 +228,14 @@ def prune(
         PruningWarning: for KEN, no weight differs; for MI, too few tokens for what is estimated.
     """
     started = time.perf_counter()
-    made = plan_for(
-        model, config, pretrained=pretrained, calibration=calibration, show_progress=show_progress
-    )
-    model, pretrained = unwrapped(model), unwrapped(pretrained)
+    model, pretrained = given_models(model, pretrained)
+    method = method_of(config)
+    prepared = method.prepare(model, pretrained)
+    made = plan_for(model, config, prepared, calibration=calibration, show_progress=show_progress)
     with torch.inference_mode(False):  # or the copy could never be trained
         result = model if inplace else copy.deepcopy(model)
-    report = _method_of(made.config).apply(
-        result, made, pretrained=pretrained, calibration=calibration, show_progress=show_progress
+    report = method.apply(
+        result, made, pretrained=prepared, calibration=calibration, show_progress=show_progress
     )
     result.pruning_config = made.config  # type: ignore[assignment]
     return PruneResult(result, made, timed(made, report, started))

@@ -222,7 +222,7 @@ def test_models_without_a_name_in_common_are_told_by_their_first_tensors(tmp_pat
 )
 def test_bad_arguments_are_told_before_the_work(tmp_path, monkeypatch, options, error, sentence):
     model, base = make_pair("llama")
-    monkeypatch.setattr("pruning_ext.delta.saving._write_pairs", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr("pruning_ext.delta.writing.encode", lambda *_: pytest.fail("work was begun"))
     with pytest.raises(error, match=sentence):
         save_delta(model, base, tmp_path / "delta", **options)
     assert not list(tmp_path.iterdir())
@@ -231,7 +231,7 @@ def test_bad_arguments_are_told_before_the_work(tmp_path, monkeypatch, options, 
 def test_a_configuration_that_json_cannot_hold_is_told_before_the_work(tmp_path, monkeypatch):
     model, base = make_pair("llama")
     model.config.learning_rate = numpy.float32(0.1)
-    monkeypatch.setattr("pruning_ext.delta.saving._write_pairs", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr("pruning_ext.delta.writing.encode", lambda *_: pytest.fail("work was begun"))
     sentence = r"the configuration of model \(LlamaForCausalLM\) cannot be stored: .*float32"
     with pytest.raises(TypeError, match=sentence):
         save_delta(model, base, tmp_path / "delta")
@@ -243,7 +243,9 @@ def test_a_configuration_that_json_cannot_hold_is_told_before_the_work(tmp_path,
 @pytest.mark.parametrize("device", ["cuda:99", "meta", "nowhere"])
 def test_a_device_that_cannot_be_used_is_told_before_the_work(tmp_path, monkeypatch, device):
     model, base = make_pair("llama")
-    monkeypatch.setattr("pruning_ext.delta.saving.plan_for", lambda *_, **__: pytest.fail("work was begun"))
+    monkeypatch.setattr(
+        "pruning_ext.pruners.ken.to_delta.plan_for", lambda *_, **__: pytest.fail("work was begun")
+    )
     with pytest.raises(ValueError, match=f"device is '{device}', which torch cannot use here: "):
         prune_to_delta(model, KENConfig(k=3), tmp_path / "delta", pretrained=base, device=device)
     assert not list(tmp_path.iterdir())
@@ -313,7 +315,7 @@ def test_a_failure_half_way_leaves_the_old_directory(written, monkeypatch, step)
             raise OSError("disk full")
         rename(source, *target)
 
-    monkeypatch.setattr("pruning_ext.delta.saving.write_card" if step == "write" else "os.rename", failing)
+    monkeypatch.setattr("pruning_ext.delta.writing.write_card" if step == "write" else "os.rename", failing)
     with pytest.raises(OSError, match="disk full"):
         save_delta(model, base, directory, overwrite=True)
     assert {file.name: file.read_bytes() for file in directory.iterdir()} == first

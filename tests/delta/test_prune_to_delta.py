@@ -138,7 +138,7 @@ def test_files_that_cannot_be_copied_are_told_before_the_work(tmp_path, monkeypa
     (folder / "inner" / "tokenizer.json").write_text("{}")
     files = folder / names if isinstance(names, str) else [folder / n if n != 3 else n for n in names]
     model, base = make_pair("llama")
-    monkeypatch.setattr("pruning_ext.delta.saving._write_pairs", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr("pruning_ext.delta.writing.encode", lambda *_: pytest.fail("work was begun"))
     with pytest.raises(error, match=sentence):
         save_delta(model, base, tmp_path / "delta", files=files)
     with pytest.raises(error, match=sentence):

@@ -8,6 +8,11 @@ from torch import Tensor
 from pruning_ext.choices.criteria import CRITERIA, Rows
 
 
+def reads_base(criterion: str, on: str) -> bool:
+    """Whether rows are scored by their difference from the pretrained ones."""
+    return on == "delta" or CRITERIA[criterion].of_delta
+
+
 def select_entries(
     weight: Tensor,
     pretrained: Tensor,
@@ -34,9 +39,8 @@ def select_entries(
     """
     if k >= weight.shape[1]:
         return torch.ones_like(weight, dtype=torch.bool)
-    chosen = CRITERIA[criterion]
     scored = weight
-    if on == "delta" or chosen.of_delta:
+    if reads_base(criterion, on):
         wide = torch.promote_types(weight.dtype, torch.float32)
         scored = weight.to(wide) - pretrained.to(wide)
-    return chosen.keep(Rows(scored, k, keep_ties, generator))
+    return CRITERIA[criterion].keep(Rows(scored, k, keep_ties, generator))

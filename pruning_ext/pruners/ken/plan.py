@@ -1,4 +1,4 @@
-"""KEN: keep k entries in each row of a fine-tuned weight matrix, reset the others to their pretrained values.
+"""Planning of KEN: keep k entries in each row of a fine-tuned matrix, reset the others to pretrained values.
 
 Mastromattei & Zanzotto, "Less is KEN: a Universal and Simple Non-Parametric Pruning Algorithm for Large
 Language Models", 2024. Which entries of a row stay is decided by :func:`pruning_ext.ops.ken_mask`; the other
@@ -9,36 +9,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import nn
 
 from pruning_ext._progress import progress
 from pruning_ext.config.ken import KENConfig
-from pruning_ext.models.pairing import Pair, pair_tensors
-from pruning_ext.models.targets import nothing_left, select_names
-from pruning_ext.pruners.ken.apply import (
-    AS_FINE_TUNED,
-    NEW,
-    ROWS,
-    Resetting,
-    check_pair,
-    check_writable,
-    required,
-)
+from pruning_ext.models.matrices import select_matrices
+from pruning_ext.models.pairing import Pair
+from pruning_ext.models.pairs import Pairs
+from pruning_ext.pruners.ken.apply import apply_plan
+from pruning_ext.pruners.ken.criteria import reads_base
+from pruning_ext.pruners.ken.details import TensorDetails
 from pruning_ext.pruners.method import Method, register_method, warn
 from pruning_ext.pruners.plan import LayerPlan, ModelSummary, Plan
-from pruning_ext.storage.encoding import count_changed, encoded_bytes, is_uniform, row_shape
-
-_DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+from pruning_ext.storage.encoding import encoded_bytes, is_uniform, row_shape
 
 
-def plan_ken(
+def paired(model: nn.Module, pretrained: nn.Module | None) -> Pairs:
+    """The tensors of ``model`` with those of ``pretrained``, which KEN cannot do without."""
+    if pretrained is None:
+        raise ValueError("pretrained is missing: KEN resets weights to the values they were tuned from")
+    return Pairs(model, pretrained)
+
+
+def make_plan(
     model: nn.Module,
     config: KENConfig,
     *,
-    pretrained: nn.Module | None,
-    calibration: Any,
-    show_progress: bool,
+    pretrained: Pairs,
+    calibration: Any = None,
+    show_progress: bool = False,
 ) -> Plan:
     """Entries kept and bytes of the delta, tensor by tensor; both models are read once, no row is selected.
 
@@ -48,72 +47,32 @@ def plan_ken(
     """
     if calibration is not None:
         raise ValueError("calibration is not used by KEN, which looks at weights only")
-    pairs = pair_tensors(model, required(pretrained))
-    selected = _selected(pairs, config)
-    _check_k(config, {pair.name: row_shape(pair.tensor.shape)[1] for pair in pairs if pair.name in selected})
-    parameters = [pair for pair in pairs if pair.is_parameter]
+    matrices = select_matrices(pretrained, config.targets, config.ignore)
+    _check_k(config, {name: n for name, (_, n) in matrices.items()})
+    parameters = [pair for pair in pretrained if pair.is_parameter]
     layers = [
-        _plan_pair(pair, config, pair.name in selected)
+        _plan_pair(pair, pretrained, config, pair.name in matrices)
         for pair in progress(parameters, "plan", show_progress)
     ]
-    if doubt := _doubt(layers):
-        warn(doubt)
+    _warn_if_nothing_to_choose([TensorDetails.of(layer) for layer in layers])
     return Plan(config, ModelSummary.of(model), tuple(layers))
 
 
-def _doubt(layers: list[LayerPlan]) -> str | None:
-    """What to tell someone whose fine-tuning left every matrix as it was, ``None`` for everyone else."""
-    if any(layer.details["changed"] for layer in layers if layer.details["action"] == ROWS):
-        return None
-    rest = sum(layer.details["action"] == NEW or layer.details["changed"] > 0 for layer in layers)
-    if not rest:
-        return (
+def _warn_if_nothing_to_choose(details: list[TensorDetails]) -> None:
+    """Warn someone whose fine-tuning left every matrix as it was."""
+    if any(each.changed for each in details if each.action == "rows"):
+        return
+    differing = sum(each.action == "new" or bool(each.changed) for each in details)
+    if differing:
+        warn(
+            f"no weight that KEN would prune differs between model and pretrained, so there is nothing to "
+            f"choose from; the {differing} tensors that differ are kept as fine-tuned"
+        )
+    else:
+        warn(
             "model and pretrained are equal, so the delta stores nothing of use: give the model as it was "
             "before fine-tuning for pretrained"
         )
-    return (
-        f"no weight that KEN would prune differs between model and pretrained, so there is nothing to choose "
-        f"from; the {rest} tensors that differ are kept as fine-tuned"
-    )
-
-
-def apply_ken(
-    model: nn.Module,
-    plan: Plan,
-    *,
-    pretrained: nn.Module | None,
-    calibration: Any,
-    show_progress: bool,
-) -> dict[str, Any]:
-    """Reset what the plan does not keep, in place; nothing is altered if that cannot be done everywhere."""
-    resetting = Resetting(model, plan, required(pretrained))
-    pairs = [pair for pair in resetting.pairs if resetting.prunes(pair)]
-    for pair in pairs:
-        check_writable(pair)
-        check_pair(pair, resetting.config)
-    for pair in progress(pairs, resetting.config.criterion, show_progress):
-        resetting.reset(pair)
-    return resetting.report()
-
-
-def most_changed(config: KENConfig, pairs: list[Pair]) -> dict[str, int]:
-    """By name of each tensor that ``config`` prunes, how many entries may differ from the base afterwards.
-
-    With ``keep_ties`` nothing bounds that, so none is named.
-
-    Raises:
-        ValueError: ``targets`` and ``ignore`` do not fit the tensors.
-    """
-    if config.keep_ties:
-        return {}
-    selected = _selected(pairs, config)
-    shapes = {pair.name: row_shape(pair.tensor.shape) for pair in pairs if pair.name in selected}
-    return {name: rows * config.entries_kept(n) for name, (rows, n) in shapes.items()}
-
-
-def _is_rows(pair: Pair) -> bool:
-    tensor = pair.tensor
-    return pair.is_parameter and pair.base is not None and tensor.dtype in _DTYPES and tensor.dim() >= 2
 
 
 def _check_k(config: KENConfig, row_lengths: dict[str, int]) -> None:
@@ -125,38 +84,26 @@ def _check_k(config: KENConfig, row_lengths: dict[str, int]) -> None:
         )
 
 
-def _selected(pairs: list[Pair], config: KENConfig) -> set[str]:
-    # Any name of a tied tensor selects it, and any name of it ignores it.
-    first_name = {name: pair.name for pair in pairs for name in (pair.name, *pair.tied)}
-    rows = [name for pair in pairs if _is_rows(pair) for name in (pair.name, *pair.tied)]
-    what = "weight matrix that KEN can prune"
-    chosen = select_names(rows, config.targets, known=first_name, what=what)
-    left = select_names(rows, None, config.ignore, known=first_name, what=what)
-    ignored = {first_name[name] for name in set(rows).difference(left)}
-    selected = {first_name[name] for name in chosen} - ignored
-    if not selected:
-        raise nothing_left(what)
-    return selected
-
-
-def _plan_pair(pair: Pair, config: KENConfig, selected: bool) -> LayerPlan:
-    tensor, base = pair.tensor, pair.base
-    rows, n = row_shape(tensor.shape)
-    details: dict[str, Any] = {"shape": list(tensor.shape), "tied": list(pair.tied)}
-    if base is None:
-        kept, size, details["action"] = tensor.numel(), tensor.nbytes, NEW
+def _plan_pair(pair: Pair, pairs: Pairs, config: KENConfig, selected: bool) -> LayerPlan:
+    tensor = pair.tensor
+    size, shape, kept = tensor.nbytes, tuple(tensor.shape), tensor.numel()
+    if pair.base is None:
+        details = TensorDetails(shape, pair.tied, "new")
     else:
-        stored = count_changed(tensor, base)
-        kept = tensor.numel()
-        details |= {"action": AS_FINE_TUNED, "changed": int(stored.sum())}
         if selected:
-            check_pair(pair, config)
+            pairs.check_values(pair.name, subtracted=reads_base(config.criterion, config.on))
+        stored = pairs.changed(pair.name)
+        changed = int(stored.sum())
+        details = TensorDetails(shape, pair.tied, "as fine-tuned", changed)
+        if selected:
+            rows, n = row_shape(shape)
             k = config.entries_kept(n)
             kept, stored = rows * k, stored.clip(max=k)
-            details |= {"action": ROWS, "k": k}
-        sizes = encoded_bytes(tensor.shape, tensor.element_size(), int(stored.sum()), is_uniform(stored))
-        size = min(sizes.values())
-    return LayerPlan(pair.name, tensor.numel(), kept, tensor.nbytes, size, details)
+            details = TensorDetails(shape, pair.tied, "rows", changed, k)
+        size = min(
+            encoded_bytes(shape, tensor.element_size(), int(stored.sum()), is_uniform(stored)).values()
+        )
+    return LayerPlan(pair.name, tensor.numel(), kept, tensor.nbytes, size, details.to_dict())
 
 
-register_method(KENConfig, Method(plan_ken, apply_ken))
+register_method(KENConfig, Method(make_plan, apply_plan, paired))

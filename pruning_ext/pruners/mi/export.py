@@ -12,9 +12,9 @@ from torch import nn
 
 from pruning_ext.config.mi import MIConfig
 from pruning_ext.models.ffn import WIDTHS_KEY, family_of, find_blocks, record_widths, widen
-from pruning_ext.models.huggingface import find_model_class, save_model, unwrapped
+from pruning_ext.models.huggingface import find_model_class, given_model, save_model
 from pruning_ext.models.loading import load_with_widths
-from pruning_ext.pruners.method import check_module, warn
+from pruning_ext.pruners.method import warn
 from pruning_ext.storage.atomic import atomic_directory
 from pruning_ext.storage.files import write_json
 from pruning_ext.storage.sidecars import MODEL_NAMES, check_tokenizer, named_sidecars, write_sidecars
@@ -58,8 +58,7 @@ def export(
             modules that are wrapped.
         OSError: it cannot be written, a full disk say; what was there stays.
     """
-    check_module("model", model)
-    model = unwrapped(model)
+    model = given_model("model", model)
     check_tokenizer(tokenizer)
     sidecars = named_sidecars(files, (*MODEL_NAMES, REPORT_NAME))
     if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):

@@ -8,7 +8,8 @@ import torch
 
 from pruning_ext.choices.criteria import CRITERIA
 from pruning_ext.ops import ken_mask
-from pruning_ext.pruners import KENConfig, Plan, PruningWarning, plan, prune
+from pruning_ext.pruners import KENConfig, LayerPlan, Plan, PruningWarning, plan, prune
+from pruning_ext.pruners.ken.details import TensorDetails
 from tests.tiny_models import DTYPES, FAMILIES, assert_same_bits, base_state, bits, make_pair, snapshot
 
 
@@ -307,3 +308,15 @@ def test_a_copy_made_in_inference_mode_can_be_trained():
         found = prune(model, KENConfig(density=0.4), pretrained=base).model
     assert not any(parameter.is_inference() for parameter in found.parameters())
     assert_same_bits(snapshot(found), snapshot(expected))
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        TensorDetails((3, 4), ("head.weight",), "new"),
+        TensorDetails((3, 4), (), "as fine-tuned", 0),
+        TensorDetails((3, 4), (), "rows", 5, 0),
+    ],
+)
+def test_details_survive_a_plan(details):
+    assert TensorDetails.of(LayerPlan("weight", 12, 0, 48, 0, details.to_dict())) == details
