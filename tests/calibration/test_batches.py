@@ -231,8 +231,14 @@ def test_inputs_that_are_not_the_models_are_a_sentence(
 )
 def test_inputs_that_torch_spreads_over_the_batch_run(more: dict[str, torch.Tensor]) -> None:
     model = tiny("bert")
-    (read,) = read_batches(model, padded() | more)
-    gather(model, find_blocks(model), [read], WANTED)
+    whole = {name: tensor.expand(6, 12).long() for name, tensor in more.items()}
+    found, expected = (
+        gather(model, find_blocks(model), read_batches(model, padded() | form), WANTED)
+        for form in (more, whole)
+    )
+    for one, other in zip(found, expected, strict=True):
+        assert one.tokens == other.tokens > 0
+        assert torch.equal(one.mean, other.mean)
 
 
 def test_embeddings_are_read_instead_of_ids() -> None:

@@ -34,7 +34,11 @@ def test_a_bad_value_in_a_tensor_that_is_not_pruned_is_none_of_our_business():
     model, base = make_pair("bert")
     with torch.no_grad():
         model.bert.encoder.layer[1].output.dense.weight[3, 5] = float("nan")
-    prune(model, KENConfig(density=0.5, ignore=["layer.1"]), pretrained=base)
+    before = snapshot(model)
+    pruned = snapshot(prune(model, KENConfig(density=0.5, ignore=["layer.1"]), pretrained=base).model)
+    ignored = [name for name in before if ".layer.1." in name]
+    assert_same_bits({name: pruned[name] for name in ignored}, {name: before[name] for name in ignored})
+    assert not torch.equal(pruned["bert.pooler.dense.weight"], before["bert.pooler.dense.weight"])
 
 
 def test_differences_that_overflow_are_refused():
