@@ -70,6 +70,7 @@ class Resetting:
         self.k = {name: each.k for name, each in self._details.items() if each.k is not None}
         self._kept: dict[str, int] = {}
         self._entries = 0
+        self._written: set[int] = set()  # addresses of storages
         if missing := self.k.keys() - {pair.name for pair in pairs if pair.base is not None}:
             raise ValueError(f"the plan prunes {sorted(missing)[0]}, which has no counterpart in pretrained")
 
@@ -118,7 +119,7 @@ class Resetting:
         rows, n = row_shape(weight.shape)
         k = self.k[pair.name]
         self._entries += weight.numel()
-        if not config.keep_ties and (k >= n or not self._pairs.changed(pair.name).any()):
+        if not config.keep_ties and (k >= n or self._is_base(pair)):
             self._kept[pair.name] = rows * min(k, n)
             return weight
         kept = 0
@@ -142,7 +143,13 @@ class Resetting:
             if left.data_ptr() != out[part].data_ptr():  # reshaping copied, as for channels-last weights
                 out[part] = left.reshape(-1, *weight.shape[1:])
         self._kept[pair.name] = kept
+        self._written.add(out.untyped_storage().data_ptr())
         return out
+
+    def _is_base(self, pair: Pair) -> bool:
+        """Whether a tensor still equals its counterpart: resetting another in place may have altered it."""
+        altered = pair.tensor.untyped_storage().data_ptr() in self._written
+        return not altered and not self._pairs.changed(pair.name).any()
 
 
 def check_writable(name: str, tensor: Tensor) -> None:

@@ -320,3 +320,19 @@ def test_a_copy_made_in_inference_mode_can_be_trained():
 )
 def test_details_survive_a_plan(details):
     assert TensorDetails.of(LayerPlan("weight", 12, 0, 48, 0, details.to_dict())) == details
+
+
+def test_a_view_of_another_shape_is_pruned_in_place_on_top_of_the_other():
+    """Also where it equalled its counterpart before the other was reset."""
+    torch.manual_seed(0)
+    model, base = torch.nn.Module(), torch.nn.Module()
+    model.weight = torch.nn.Parameter(torch.randn(6, 9))
+    model.transpose = torch.nn.Parameter(model.weight.detach().T)
+    base.weight = torch.nn.Parameter(torch.randn(6, 9))
+    base.transpose = torch.nn.Parameter(model.transpose.detach().clone())
+    ours, theirs = model.weight.detach().clone(), base.weight.detach()
+    reset = torch.where(ken_mask(ours, 3), ours, theirs)
+    expected = torch.where(ken_mask(reset.T, 3), reset.T, ours.T)
+    prune(model, KENConfig(k=3), pretrained=base, inplace=True)
+    assert torch.equal(model.transpose, expected)
+    assert torch.equal(model.weight, expected.T)
