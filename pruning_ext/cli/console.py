@@ -1,4 +1,4 @@
-"""What a command says, and to whom."""
+"""Output of the commands, and errors in their use."""
 
 from __future__ import annotations
 

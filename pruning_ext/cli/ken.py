@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def make_plan(args: argparse.Namespace) -> Plan:
-    """What ``run`` would keep."""
+    """The plan that ``run`` would follow."""
     todo = _todo(args)
     if isinstance(todo, Plan):
         return todo

@@ -6,7 +6,7 @@ A delta directory holds ``delta_config.json`` (what it is, and a sha256 of every
 large), and a ``README.md`` card. After KEN only the kept entries differ, so the delta *is* the subnetwork; a
 kept entry that equals its pretrained value takes no space, because the base holds it already.
 
-Names are loaded at first use, from where ``__init__.pyi`` has them: pruning into a delta is the pruners'.
+Names are loaded at first use, from where ``__init__.pyi`` has them: ``prune_to_delta`` is a pruner's.
 """
 
 from pruning_ext._lazy import names_from_stub

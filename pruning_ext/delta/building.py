@@ -83,7 +83,7 @@ def _place(tensor: Tensor, held: Tensor) -> tuple[int, bool]:
 
 
 def _difference(state: Mapping[str, Tensor], base: nn.Module) -> str:
-    """What tells a model of these tensors from ``base``, to follow its name."""
+    """The first difference between a model of these tensors and ``base``, to follow its name."""
     kind, theirs = f"base ({type(base).__name__})", base.state_dict()
     for name, tensor in state.items():
         shape = list(tensor.shape)

@@ -1,4 +1,4 @@
-"""The files of a delta directory: how they are written, and how read, which is not before all are checked."""
+"""Writing of the files of a delta directory, and reading, for which all of them are checked first."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class DeltaFile:
         return [f"{prefix}." for prefix in self.document["base_model_prefixes"]]
 
     def parts(self, name: str) -> dict[str, Tensor]:
-        """What is stored for one tensor, by suffix."""
+        """The stored parts of one tensor, by suffix."""
         stored = {suffix: name + suffix for suffix in self.tensors[name].parts}
         if missing := sorted(set(stored.values()).difference(self._home)):
             raise ValueError(f"there is no {missing[0]}")
@@ -190,8 +190,8 @@ def read_delta_config(directory: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path} was altered after it was written: its checksum differs")
     for name, kinds in _FIELDS.items():
         if not isinstance(document.get(name, ...), kinds):
-            found = _kind(type(document[name])) if name in document else "nothing"
-            raise ValueError(f"{path} has {found} for {name}, expected {' or '.join(map(_kind, kinds))}")
+            held = _kind(type(document[name])) if name in document else "nothing"
+            raise ValueError(f"{path} has {held} for {name}, expected {' or '.join(map(_kind, kinds))}")
     return document
 
 
@@ -208,11 +208,11 @@ def _tensor(name: str, entry: Any) -> DeltaTensor:
         raise ValueError(f"tensor {name} has dtype {entry.get('dtype')!r}, which this torch does not know")
     try:
         shape, parts, tied = (tuple(entry[field]) for field in ("shape", "parts", "tied"))
-        found = DeltaTensor(**{**entry, "shape": shape, "dtype": dtype, "parts": parts, "tied": tied})
+        described = DeltaTensor(**{**entry, "shape": shape, "dtype": dtype, "parts": parts, "tied": tied})
     except (KeyError, TypeError) as error:
         raise ValueError(f"tensor {name} is not described completely: {error}") from error
     if not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(f"tensor {name} has shape {entry['shape']!r}, expected whole numbers")
     if not all(isinstance(text, str) for text in (*parts, *tied)):
         raise ValueError(f"tensor {name} has parts or ties that are no names")
-    return found
+    return described

@@ -81,16 +81,16 @@ def _described(tensors: dict[str, Tensor]) -> dict[str, tuple[torch.dtype, torch
 def _described_by_parts(
     model: Any, state: dict[str, Tensor], groups: list[list[str]]
 ) -> dict[str, tuple[torch.dtype, torch.Size]] | None:
-    found: dict[str, tuple[torch.dtype, torch.Size]] = {}
+    whole: dict[str, tuple[torch.dtype, torch.Size]] = {}
     for names in groups:
         try:
             part = _described(stored_outline(model, {name: state[name] for name in names}))
         except Exception:  # each conversion has its own for tensors that it misses
             return None
-        if found.keys() & part.keys():
+        if whole.keys() & part.keys():
             return None
-        found |= part
-    return found
+        whole |= part
+    return whole
 
 
 def _grouped(names: Iterable[str], group_of: Callable[[str], str]) -> list[list[str]]:

@@ -1,1 +1,1 @@
-"""Hugging Face models: feed-forward blocks, tensors in pairs, names, and transformers' own ways."""
+"""Hugging Face models: feed-forward blocks, tensors in pairs, names, loading, and transformers' own ways."""

@@ -16,7 +16,7 @@ from pruning_ext.models.loading import load_with_widths
 from pruning_ext.storage.model_files import DELTA_CONFIG, MODEL_CONFIG, SIDECARS
 
 HUB_SECONDS = 10
-"""How long the hub may take to say whether it knows a name."""
+"""Timeout of the request whether the hub knows a name."""
 
 
 def check_model(path: str) -> None:

@@ -1,6 +1,6 @@
-"""Where the feed-forward blocks of a transformer are, and how to make them narrower in place.
+"""Feed-forward blocks of transformers: a table of their places, and resizing them in place.
 
-One table says it for every family: which linear maps write the hidden neurons, which one reads them, and the
+The table has for every family: which linear maps write the hidden neurons, which one reads them, and the
 field of the configuration that holds their number. Everything is checked against the modules that are there.
 """
 
@@ -99,7 +99,7 @@ class FFNBlock:
         return [p for module in (*self.inputs, self.down) for p in module.parameters(recurse=False)]
 
     def parameters_per_neuron(self) -> int:
-        """How many parameters go with one neuron."""
+        """Number of parameters that go with one neuron."""
         count = self.down_weight.shape[0]
         for module in self.inputs:
             count += self.fused * (

@@ -24,7 +24,7 @@ _WRAPPERS = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 
 
 def describe_model(model: nn.Module, base: nn.Module) -> dict[str, Any]:
-    """What a delta records about its two models: classes, names, configuration, dtype."""
+    """Classes, names, configurations and dtype of two models, as a delta records them."""
     prefixes = [getattr(each, "base_model_prefix", "") for each in (model, base)]
     return {
         "architecture": type(model).__name__,
@@ -123,7 +123,7 @@ def save_model(model: Any, directory: Path) -> None:
 
 
 def save_configuration(model: Any, directory: Path) -> None:
-    """What ``save_pretrained`` writes beside the weights: configurations, and code of the model's own."""
+    """Write what ``save_pretrained`` writes beside the weights: configurations, and a model's own code."""
     with quiet_transformers():
         model.save_pretrained(directory, state_dict={})
 

@@ -41,13 +41,13 @@ def named_state(model: nn.Module, role: str) -> dict[str, tuple[tuple[str, ...],
     Raises:
         ValueError: state that is no tensor, or a sparse one, or one without values.
     """
-    found: dict[object, list[str]] = {}
+    names_at: dict[object, list[str]] = {}
     state: dict[str, Tensor] = model.state_dict()
     for name, tensor in state.items():
         _check_tensor(name, tensor, role)
         place = (tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
-        found.setdefault(place if tensor.numel() else name, []).append(name)
-    return {names[0]: (tuple(names[1:]), state[names[0]]) for names in found.values()}
+        names_at.setdefault(place if tensor.numel() else name, []).append(name)
+    return {names[0]: (tuple(names[1:]), state[names[0]]) for names in names_at.values()}
 
 
 def _check_tensor(name: str, tensor: Any, role: str) -> None:
@@ -120,8 +120,8 @@ def base_prefixes(*models: nn.Module) -> list[str]:
 
 
 def _first_parameter(model: nn.Module) -> str:
-    found = next(model.named_parameters(), None)
-    return "none at all" if found is None else f"{found[0]} of shape {list(found[1].shape)}"
+    first = next(model.named_parameters(), None)
+    return "none at all" if first is None else f"{first[0]} of shape {list(first[1].shape)}"
 
 
 def _check_model_type(model: nn.Module, base: nn.Module, base_role: str) -> None:

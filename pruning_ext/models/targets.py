@@ -1,4 +1,4 @@
-"""Which names a list of `targets` and `ignore` patterns selects."""
+"""Selection of names by lists of `targets` and `ignore` patterns."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def nothing_left(what: str) -> ValueError:
 def _matches(
     argument: str, patterns: Sequence[str], names: Sequence[str], known: Sequence[str], what: str
 ) -> set[str]:
-    found: set[str] = set()
+    matched: set[str] = set()
     for pattern in patterns:
         matcher = _matcher(argument, pattern)
         hits = {name for name in names if any(map(matcher, _containers(name)))}
@@ -61,8 +61,8 @@ def _matches(
                     f"{argument}: {pattern!r} matches names, but no {what}; to choose from: {_listed(names)}"
                 )
             raise ValueError(f"{argument}: {pattern!r} matches no {what}; {_near(pattern, known)}")
-        found |= hits
-    return found
+        matched |= hits
+    return matched
 
 
 def _matcher(argument: str, pattern: str) -> Callable[[str], bool]:

@@ -141,7 +141,7 @@ def plan(
     calibration: Any = None,
     show_progress: bool = False,
 ) -> Plan:
-    """What :func:`prune` would do to ``model``: layers, predicted parameters and bytes. Alters nothing.
+    """Plan the pruning of ``model``: layers, predicted parameters and bytes. Alters nothing.
 
     Args:
         model: the model to prune (for KEN: the fine-tuned one).

@@ -1,4 +1,4 @@
-"""What a pruning run would do, as a value that can be printed, saved, read by a person and applied later."""
+"""The plan of a pruning run, a value that can be printed, saved, read by a person and applied later."""
 
 from __future__ import annotations
 
@@ -218,8 +218,8 @@ class Plan:
         path = Path(path)
         document = read_json(path)
         if document.get("format") != FORMAT or document.get("format_version") != FORMAT_VERSION:
-            found = f"{document.get('format')!r} version {document.get('format_version')!r}"
-            raise ValueError(f"{path} holds {found}, expected {FORMAT!r} version {FORMAT_VERSION}")
+            held = f"{document.get('format')!r} version {document.get('format_version')!r}"
+            raise ValueError(f"{path} holds {held}, expected {FORMAT!r} version {FORMAT_VERSION}")
         try:
             config = PruneConfig.from_dict(document["config"])
             model = ModelSummary(**document["model"])

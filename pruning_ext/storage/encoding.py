@@ -35,7 +35,7 @@ _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 @dataclass(frozen=True)
 class Encoded:
-    """How one tensor was written: the encoding, entries that differ, its parts by suffix (``""`` = whole)."""
+    """One tensor as written: encoding, number of entries that differ, parts by suffix (``""`` = whole)."""
 
     encoding: str
     changed: int
@@ -165,7 +165,7 @@ def _check_entries(place: _Places) -> None:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where the values of some rows go.
+    """The places of the values of some rows.
 
     Attributes:
         rows: the rows.

@@ -38,7 +38,7 @@ def refusals_named(written: Path, path: Path) -> Iterator[None]:
 
 
 def _place(error: OSError, written: Path, path: Path) -> Path | None:
-    """What ``error`` refuses, by its final name; ``None`` if it lies elsewhere."""
+    """The file that ``error`` is about, by its final name; ``None`` if it lies elsewhere."""
     for name in (error.filename, error.filename2):
         if isinstance(name, (str, Path)) and Path(name).is_relative_to(written):
             return path / Path(name).relative_to(written)

@@ -8,7 +8,7 @@ from pruning_ext.storage.model_files import CONFIGURATIONS, is_model_file
 
 
 class NotReplaceableError(FileExistsError):
-    """What stands at a path is not to be replaced.
+    """A path whose content is not to be replaced.
 
     Attributes:
         reason: what stands there, as a sentence without its end.

@@ -1,4 +1,4 @@
-"""Further files that go with a model or a delta, a tokenizer's say: checked before, copied after the work."""
+"""Sidecars, the files that go with a model or a delta: checked before the work, copied after it."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def named_sidecars(files: Iterable[str | Path], taken: Sequence[str]) -> dict[st
     """
     if isinstance(files, (str, bytes, os.PathLike)):
         raise TypeError(f"files is the path {os.fspath(files)!r}, expected several: give [path]")
-    found: dict[str, Path] = {}
+    sidecars: dict[str, Path] = {}
     for given in files:
         if not isinstance(given, (str, os.PathLike)):
             raise TypeError(f"files holds {given!r}, expected paths")
         file = Path(given)
         if not file.is_file():
             raise FileNotFoundError(f"files: there is no file {file}")
-        if file.name in found:
-            raise ValueError(f"files: {found[file.name]} and {file} have one name")
+        if file.name in sidecars:
+            raise ValueError(f"files: {sidecars[file.name]} and {file} have one name")
         if any(fnmatch.fnmatchcase(file.name, pattern) for pattern in taken):
             raise ValueError(f"files: {file} would take the place of the {file.name} that is written")
-        found[file.name] = file
-    return found
+        sidecars[file.name] = file
+    return sidecars
 
 
 def check_tokenizer(tokenizer: Any) -> None:

@@ -30,8 +30,8 @@ def size_of(name: str, given: Any) -> int:
     if isinstance(given, bool) or not isinstance(given, (int, str)):
         raise TypeError(expected)
     units = [unit.upper() for unit in UNITS]
-    found = re.fullmatch(rf"(\d+) ?({'|'.join(units)})?", str(given).strip().upper())
-    size = int(found[1]) * 1000 ** units.index(found[2] or "B") if found else 0
+    match = re.fullmatch(rf"(\d+) ?({'|'.join(units)})?", str(given).strip().upper())
+    size = int(match[1]) * 1000 ** units.index(match[2] or "B") if match else 0
     if size < 1:
         raise ValueError(expected)
     return size

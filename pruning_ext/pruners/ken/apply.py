@@ -96,7 +96,7 @@ class Resetting:
                 yield pair
 
     def report(self) -> dict[str, Any]:
-        """What has been done so far, JSON-ready."""
+        """Report of all that has been done so far, JSON-ready."""
         kept = sum(self._kept.values())
         return {
             "criterion": self.config.criterion,
@@ -113,7 +113,7 @@ class Resetting:
 
     @torch.no_grad()
     def _run(self, pair: Pair, out: Tensor | None) -> Tensor:
-        """What is left of a tensor: ``out``, or a new one, or the tensor itself if nothing is reset."""
+        """Prune a tensor into ``out`` or a new one; the tensor itself is returned if nothing is reset."""
         weight, base, config = pair.tensor, pair.base, self.config
         assert base is not None
         rows, n = row_shape(weight.shape)

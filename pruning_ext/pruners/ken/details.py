@@ -13,7 +13,7 @@ Action = Literal["rows", "new", "as fine-tuned"]
 
 @dataclass(frozen=True)
 class TensorDetails:
-    """What a plan says of one tensor.
+    """One tensor in a plan.
 
     Attributes:
         shape: the tensor's.
