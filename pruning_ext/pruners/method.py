@@ -109,10 +109,7 @@ def register_method(config_type: type[Config], method: Method[Config]) -> None:
     _METHODS[config_type] = method
 
 
-def method_of(config: PruneConfig | Plan) -> Method[Any]:
-    """The method that is registered for a configuration, or for that of a plan."""
-    if isinstance(config, Plan):
-        config = config.config
+def _method_of(config: PruneConfig) -> Method[Any]:
     # Their modules import this one, and register themselves.
     from pruning_ext.pruners.ken import plan as _ken  # noqa: F401
     from pruning_ext.pruners.mi import plan as _mi  # noqa: F401
@@ -151,7 +148,7 @@ def plan(
         show_progress: draw a progress bar on stderr.
     """
     model, pretrained = given_models(model, pretrained)
-    method = method_of(config)
+    method = _method_of(config)
     return method.plan(
         model,
         config,
@@ -182,7 +179,7 @@ def plan_for(
         ValueError: a plan that was made for a model with other tensors.
     """
     if not isinstance(config, Plan):
-        return method_of(config).plan(
+        return _method_of(config).plan(
             model, config, pretrained=prepared, calibration=calibration, show_progress=show_progress
         )
     if ModelSummary.of(model).signature != config.model.signature:
@@ -229,7 +226,7 @@ def prune(
     """
     started = time.perf_counter()
     model, pretrained = given_models(model, pretrained)
-    method = method_of(config)
+    method = _method_of(config.config if isinstance(config, Plan) else config)
     prepared = method.prepare(model, pretrained)
     made = plan_for(model, config, prepared, calibration=calibration, show_progress=show_progress)
     with torch.inference_mode(False):  # or the copy could never be trained

@@ -291,6 +291,39 @@ def test_the_seconds_of_a_report_are_those_of_the_whole_call(model, monkeypatch)
         register_method(ZeroConfig, Method(_plan, _apply))
 
 
+def test_both_halves_of_a_method_get_what_it_prepares_once(model):
+    prepared, given = [], []
+
+    def prepare(model, pretrained):
+        prepared.append((model, pretrained))
+        return "prepared"
+
+    def planning(*args, pretrained, **options):
+        given.append(pretrained)
+        return _plan(*args, pretrained=pretrained, **options)
+
+    def applying(*args, pretrained, **options):
+        given.append(pretrained)
+        return _apply(*args, pretrained=pretrained, **options)
+
+    base = copy.deepcopy(model)
+    register_method(ZeroConfig, Method(planning, applying, prepare))
+    try:
+        made = prune(model, ZeroConfig(), pretrained=base).plan
+        assert prepared == [(model, base)]
+        assert given == ["prepared"] * 2
+        prune(model, made, pretrained=base)
+        assert len(prepared) == 2
+        assert given == ["prepared"] * 3
+    finally:
+        register_method(ZeroConfig, Method(_plan, _apply))
+
+
+def test_a_plan_is_no_configuration(model):
+    with pytest.raises(TypeError, match="config is a Plan, expected one of"):
+        plan(model, plan(model, ZeroConfig()))
+
+
 def test_a_saved_plan_is_applied_to_its_own_model_only(model, tmp_path):
     plan(model, ZeroConfig()).save(tmp_path / "plan.json")
     read = Plan.load(tmp_path / "plan.json")

@@ -78,42 +78,14 @@ class Resetting:
         """Raise ``ValueError`` if a tensor to prune holds NaN or infinity, or a difference may overflow."""
         self._pairs.check_values(name, subtracted=self._reads_base)
 
-    def reset(self, pair: Pair, out: Tensor) -> None:
-        """Write what pruning leaves of a tensor into ``out``, which holds its values, finite ones."""
-        self._run(pair, out)
-
-    def pruned(self) -> Iterator[Pair]:
-        """Every pair with the tensor that pruning leaves, a new one where anything is reset.
-
-        Raises:
-            ValueError: a tensor that is pruned holds NaN or infinity.
-        """
-        for pair in self._pairs:
-            if pair.name in self.k:
-                self.check_values(pair.name)
-                yield replace(pair, tensor=self._run(pair, None))
-            else:
-                yield pair
-
-    def report(self) -> dict[str, Any]:
-        """Report of all that has been done so far, JSON-ready."""
-        kept = sum(self._kept.values())
-        return {
-            "criterion": self.config.criterion,
-            "entries": self._entries,
-            "kept": kept,
-            "density": kept / self._entries if self._entries else 1.0,
-            "new": self._names("new"),
-            "as_fine_tuned": self._names("as fine-tuned"),
-            "kept_per_tensor": dict(self._kept),
-        }
-
-    def _names(self, action: str) -> list[str]:
-        return [name for name, each in self._details.items() if each.action == action]
-
     @torch.no_grad()
-    def _run(self, pair: Pair, out: Tensor | None) -> Tensor:
-        """Prune a tensor into ``out`` or a new one; the tensor itself is returned if nothing is reset."""
+    def reset(self, pair: Pair, out: Tensor | None = None) -> Tensor:
+        """Prune a tensor into ``out`` or a new one; if nothing is to be reset, the tensor itself is returned.
+
+        Args:
+            pair: a tensor that is pruned; its values are finite.
+            out: takes the result; it holds the tensor's values already.
+        """
         weight, base, config = pair.tensor, pair.base, self.config
         assert base is not None
         rows, n = row_shape(weight.shape)
@@ -145,6 +117,35 @@ class Resetting:
         self._kept[pair.name] = kept
         self._written.add(out.untyped_storage().data_ptr())
         return out
+
+    def pruned(self) -> Iterator[Pair]:
+        """Every pair with the tensor that pruning leaves, a new one where anything is reset.
+
+        Raises:
+            ValueError: a tensor that is pruned holds NaN or infinity.
+        """
+        for pair in self._pairs:
+            if pair.name in self.k:
+                self.check_values(pair.name)
+                yield replace(pair, tensor=self.reset(pair))
+            else:
+                yield pair
+
+    def report(self) -> dict[str, Any]:
+        """Report of all that has been done so far, JSON-ready."""
+        kept = sum(self._kept.values())
+        return {
+            "criterion": self.config.criterion,
+            "entries": self._entries,
+            "kept": kept,
+            "density": kept / self._entries if self._entries else 1.0,
+            "new": self._names("new"),
+            "as_fine_tuned": self._names("as fine-tuned"),
+            "kept_per_tensor": dict(self._kept),
+        }
+
+    def _names(self, action: str) -> list[str]:
+        return [name for name, each in self._details.items() if each.action == action]
 
     def _is_base(self, pair: Pair) -> bool:
         """Whether a tensor still equals its counterpart: resetting another in place may have altered it."""
