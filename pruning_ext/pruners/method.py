@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import sys
 import time
 import warnings
@@ -101,6 +102,7 @@ class PruneResult:
     report: dict[str, Any]
 
 
+_BUILT_IN = ("ken", "mi")
 _METHODS: dict[type[PruneConfig], Method[Any]] = {}
 
 
@@ -110,10 +112,8 @@ def register_method(config_type: type[Config], method: Method[Config]) -> None:
 
 
 def _method_of(config: PruneConfig) -> Method[Any]:
-    # Their modules import this one, and register themselves.
-    from pruning_ext.pruners.ken import plan as _ken  # noqa: F401
-    from pruning_ext.pruners.mi import plan as _mi  # noqa: F401
-
+    for name in _BUILT_IN:  # they stand above this module, and register themselves when they are imported
+        importlib.import_module(f"pruning_ext.pruners.{name}.plan")
     method = _METHODS.get(type(config))
     if method is None:
         known = ", ".join(kind.__name__ for kind in _METHODS)

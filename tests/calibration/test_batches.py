@@ -122,7 +122,7 @@ def test_lengths_and_ids_at_the_limit_run_and_those_beyond_are_a_sentence(kind: 
         (["some text"], ValueError, "texts but no tokenizer"),
         ("some text", TypeError, "is one string, 'some text': give a list"),
         (Calibration("texts.txt", tokenizer), TypeError, "is one string"),
-        (torch.ones(3).long(), ValueError, r"tensor of shape \[3\], expected \[B, S\]"),
+        (torch.ones(3).long(), ValueError, r"input_ids of shape \[3\], expected \[B, S\]"),
         (["some text", torch.ones(1, 3).long()], TypeError, "mixes texts and batches"),
         ([3], TypeError, "holds a int"),
         (Calibration(["1"], tokenizer, batch_size=0), ValueError, "batch_size"),

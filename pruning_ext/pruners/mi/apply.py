@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pruning_ext.models.ffn import FFNBlock, find_blocks, narrow, record_widths
-from pruning_ext.models.huggingface import unwrapped
 from pruning_ext.pruners.mi.layers import kept_of, new_down_projection
-from pruning_ext.pruners.plan import ModelSummary, Plan
+from pruning_ext.pruners.plan import Plan
 
 
 @torch.inference_mode(False)
@@ -28,8 +27,6 @@ def apply_plan(
         A report: parameters and bytes before and after, widths before and after per block, what the plan
         was calibrated on.
     """
-    model = unwrapped(model)
-    before = ModelSummary.of(model)
     blocks = find_blocks(model)
     named = {block.name: block for block in blocks}
     steps: list[tuple[FFNBlock, Tensor, tuple[Tensor | None, Tensor | None]]] = []
@@ -46,10 +43,10 @@ def apply_plan(
     for block, keep, (weight, bias) in steps:
         narrow(block, keep, weight, bias)
     record_widths(model, blocks)
-    after = ModelSummary.of(model)
+    parameters = list(model.parameters())
     return {
-        "parameters": [before.parameters, after.parameters],
-        "bytes": [before.bytes, after.bytes],
+        "parameters": [plan.model.parameters, sum(parameter.numel() for parameter in parameters)],
+        "bytes": [plan.model.bytes, sum(parameter.nbytes for parameter in parameters)],
         "widths": widths,
         **plan.calibration,
     }

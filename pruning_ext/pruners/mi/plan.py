@@ -22,7 +22,6 @@ from pruning_ext.calibration.statistics import BlockStatistics, Wanted, eager
 from pruning_ext.choices.allocations import ALLOCATIONS
 from pruning_ext.choices.compensations import COMPENSATIONS
 from pruning_ext.config.mi import MIConfig
-from pruning_ext.models.huggingface import unwrapped
 from pruning_ext.pruners.method import Method, register_method, warn
 from pruning_ext.pruners.mi.apply import apply_plan
 from pruning_ext.pruners.mi.blocks import removal_limit, targeted_blocks
@@ -59,7 +58,6 @@ def make_plan(
     """
     if pretrained is not None:
         raise ValueError("pretrained is given: it is for KEN, MI pruning needs calibration inputs instead")
-    model = unwrapped(model)
     with eager(model):
         blocks = targeted_blocks(model, config)
         limits = [removal_limit(config, block) for block in blocks]
