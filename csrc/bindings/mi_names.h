@@ -8,29 +8,23 @@
 
 namespace pruning_ext::mi {
 
-inline std::optional<Strategy> strategy_named(const std::string& name) {
-  if (name == "quantile") return Strategy::quantile;
-  if (name == "uniform") return Strategy::uniform;
-  if (name == "zero-quantile") return Strategy::zero_quantile;
+template <typename Choice, std::size_t count>
+std::optional<Choice> choice_named(const std::pair<std::string_view, Choice> (&known)[count], const std::string& name) {
+  for (const auto& [word, choice] : known) {
+    if (word == name) return choice;
+  }
   return std::nullopt;
 }
 
-inline std::optional<Normalization> normalization_named(const std::string& name) {
-  if (name == "none") return Normalization::none;
-  if (name == "min") return Normalization::min;
-  if (name == "sqrt") return Normalization::sqrt;
-  if (name == "max") return Normalization::max;
-  if (name == "mean") return Normalization::mean;
-  return std::nullopt;
-}
+inline std::optional<Strategy> strategy_named(const std::string& name) { return choice_named(kStrategies, name); }
 
 inline std::optional<Estimator> estimator_named(const std::string& correction, const std::string& normalize,
                                                 const std::string& unit) {
-  const std::optional<Normalization> normalization = normalization_named(normalize);
-  if (!normalization || (correction != "none" && correction != "miller-madow") || (unit != "nats" && unit != "bits")) {
-    return std::nullopt;
-  }
-  return Estimator{correction == "miller-madow", *normalization, unit == "bits"};
+  const std::optional<Correction> corrected = choice_named(kCorrections, correction);
+  const std::optional<Normalization> normalized = choice_named(kNormalizations, normalize);
+  const std::optional<bool> bits = choice_named(kUnits, unit);
+  if (!corrected || !normalized || !bits) return std::nullopt;
+  return Estimator{*corrected, *normalized, *bits};
 }
 
 }  // namespace pruning_ext::mi
