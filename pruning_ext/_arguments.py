@@ -1,12 +1,12 @@
-"""What functions on tensors and on arrays ask of their arguments, in the same words; no torch here."""
+"""Checks of the arguments of both front doors, tensors and arrays, in one set of words; no torch here."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -16,11 +16,18 @@ Normalize = Literal["min", "sqrt", "max", "mean"]
 Unit = Literal["nats", "bits"]
 
 BANDWIDTH_RULES = ("scott", "silverman", "ken")
-STRATEGIES = ("quantile", "uniform", "zero-quantile")
-CORRECTIONS = (None, "miller-madow")
-NORMALIZATIONS = (None, "min", "sqrt", "max", "mean")
-UNITS = ("nats", "bits")
+STRATEGIES = get_args(Strategy)
+CORRECTIONS = (None, *get_args(Correction))
+NORMALIZATIONS = (None, *get_args(Normalize))
+UNITS = get_args(Unit)
 LEAST_RTOL = 1e-14  # about what a direct sum in float64 keeps
+
+
+class TopK(NamedTuple):
+    """The ``k`` partners that share most with each column, best first, the lower index at a tie."""
+
+    values: Any  # [N, k], a tensor or an array as the columns were
+    indices: Any  # int64 [N, k]
 
 
 def whole_number(value: Any) -> int | None:
@@ -210,6 +217,29 @@ def check_codes_shape(name: str, shape: Sequence[int]) -> None:
         raise ValueError(f"{name} must have 2 dimensions [N, T], has shape {tuple(shape)}")
     if shape[1] < 2:
         raise ValueError(f"{name} must have at least 2 samples, has shape {tuple(shape)}")
+
+
+def check_codes(codes_x: Any, codes_y: Any, bins: Any, check_one: Callable[[str, Any], None]) -> int:
+    """Codes ``[N, T]``, and ``[M, T]`` or None, that ``check_one`` admits; the number of bins."""
+    number = check_bins(bins)
+    check_one("codes_x", codes_x)
+    if codes_y is not None:
+        check_one("codes_y", codes_y)
+        check_same_samples("codes_x and codes_y", codes_x.shape[1], codes_y.shape[1])
+    return number
+
+
+def check_columns(
+    x: Any, y: Any, bins: Any, strategy: str, check_one: Callable[[str, Any, int], None]
+) -> int:
+    """Columns ``[T, N]``, and ``[T, M]`` or None, of at least two samples; the number of bins."""
+    check_one("x", x, 2)
+    if y is not None:
+        check_one("y", y, 2)
+        check_same_samples("x and y", len(x), len(y))
+    number = check_bins(bins)
+    check_strategy(strategy, number)
+    return number
 
 
 def check_edges(shape: Sequence[int], columns: int, dtype: str, wanted: str, x_dtype: str) -> None:

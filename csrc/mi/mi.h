@@ -84,6 +84,19 @@ struct InformationParams {
   DType dtype = DType::float32;  // float32 or float64
 };
 
+struct ColumnsParams {     // discretised and scored in one call: what codes there are between is the kernels' affair
+  Matrix x;                // [T, N]; T >= 2, equal in both
+  Matrix y;                // [T, M]; not looked at if symmetric
+  bool symmetric = true;   // y is x
+  std::int64_t bins = 16;  // 2 to 256
+  Strategy strategy = Strategy::quantile;
+  Estimator estimator;
+  void* information = nullptr;   // [N, M], contiguous
+  DType dtype = DType::float32;  // float32 or float64
+
+  const Matrix& partners() const { return symmetric ? x : y; }
+};
+
 struct TopKParams {  // a row is no partner of its own
   Pairs pairs;
   Estimator estimator;
@@ -102,6 +115,9 @@ struct SumParams {  // a row is no partner of its own
 // A fault names the column of x.
 Status discretize_cpu(const DiscretizeParams& params, const ParallelFor& parallel_for);
 Status encode_cpu(const EncodeParams& params, const ParallelFor& parallel_for);
+
+// A fault names the column of x, or, counted on from there, of y.
+Status mutual_information_of_columns_cpu(const ColumnsParams& params, const ParallelFor& parallel_for);
 
 // A fault names the row of x, or, counted on from there, of y.
 Status contingency_cpu(const ContingencyParams& params, const ParallelFor& parallel_for);

@@ -6,7 +6,7 @@
 #include <torch/csrc/stable/accelerator.h>
 #include <torch/csrc/stable/macros.h>
 
-#include "bindings/torch/torch_op.h"
+#include "bindings/torch/tensor_door.h"
 #include "common/cuda.h"
 
 namespace pruning_ext {
