@@ -78,8 +78,9 @@ def check_kept(k: Any) -> int:
     return number
 
 
-def check_partners(k: Any, partners: int) -> int:
-    """``k`` best of so many partners."""
+def check_partners(k: Any, codes_x: Any, codes_y: Any) -> int:
+    """``k`` best of the rows of ``codes_y``, or of the other rows of ``codes_x`` where that is None."""
+    partners = max(len(codes_x) - 1, 0) if codes_y is None else len(codes_y)
     number = check_whole("k", k)
     if not 0 <= number <= partners:
         raise ValueError(f"k must be between 0 and the number of partners, {partners}, is {k}")

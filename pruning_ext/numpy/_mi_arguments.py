@@ -54,11 +54,6 @@ def check_scoring(
     return (number, *estimator), _is_float64(dtype)
 
 
-def num_partners(codes_x: Codes, codes_y: Codes | None) -> int:
-    """Rows that each row of ``codes_x`` is paired with, itself included."""
-    return len(codes_x if codes_y is None else codes_y)
-
-
 def _is_float64(dtype: DTypeLike) -> bool:
     try:
         found = None if dtype is None else np.dtype(dtype)  # NumPy reads None as float64

@@ -16,7 +16,7 @@ from pruning_ext._arguments import (
     check_partners,
     estimator_args,
 )
-from pruning_ext.numpy._mi_arguments import Codes, check_columns, check_scoring, num_partners
+from pruning_ext.numpy._mi_arguments import Codes, check_columns, check_scoring
 from pruning_ext.numpy._native import call, thread_count
 from pruning_ext.numpy.mi import discretized
 
@@ -43,7 +43,7 @@ def mutual_information_topk_from_codes(
     """The ``k`` best partners of each code row, without the matrix: as the op of this name."""
     scoring, float64 = check_scoring(codes_x, codes_y, bins, correction, normalize, unit, dtype)
     threads = thread_count(num_threads)
-    k = check_partners(k, max(num_partners(codes_x, codes_y) - (codes_y is None), 0))
+    k = check_partners(k, codes_x, codes_y)
     return TopK(*call("mutual_information_topk", threads, codes_x, k, codes_y, *scoring, float64))
 
 

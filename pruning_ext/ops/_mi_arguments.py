@@ -64,11 +64,6 @@ def check_scoring(
     return (number, *estimator), dtype == torch.float64
 
 
-def num_partners(codes_x: Tensor, codes_y: Tensor | None) -> int:
-    """Rows that each row of ``codes_x`` is paired with, itself included."""
-    return (codes_x if codes_y is None else codes_y).shape[0]
-
-
 def _check_one(name: str, codes: Tensor) -> None:
     if not isinstance(codes, Tensor) or codes.dtype != torch.uint8:
         found = str(getattr(codes, "dtype", type(codes).__name__)).removeprefix("torch.")

@@ -20,7 +20,6 @@ from pruning_ext.ops._mi_arguments import (
     check_edges_of,
     check_samples,
     check_scoring,
-    num_partners,
 )
 from pruning_ext.ops._native import call, made_of, result_dtype
 
@@ -181,9 +180,13 @@ def _(x: Tensor, edges: Tensor) -> Tensor:
     return x.new_empty((x.shape[1], x.shape[0]), dtype=torch.uint8)
 
 
+def _partners(codes_x: Tensor, codes_y: Tensor | None) -> int:
+    return (codes_x if codes_y is None else codes_y).shape[0]
+
+
 @torch.library.register_fake("pruning_ext::contingency")
 def _(codes_x: Tensor, codes_y: Tensor | None, bins: int) -> Tensor:
-    shape = (codes_x.shape[0], num_partners(codes_x, codes_y), bins, bins)
+    shape = (codes_x.shape[0], _partners(codes_x, codes_y), bins, bins)
     return codes_x.new_empty(shape, dtype=torch.int32)
 
 
@@ -198,7 +201,7 @@ def _(
     float64: bool,
 ) -> Tensor:
     dtype = torch.float64 if float64 else torch.float32
-    return codes_x.new_empty((codes_x.shape[0], num_partners(codes_x, codes_y)), dtype=dtype)
+    return codes_x.new_empty((codes_x.shape[0], _partners(codes_x, codes_y)), dtype=dtype)
 
 
 @torch.library.register_fake("pruning_ext::mutual_information_of_columns")

@@ -16,7 +16,7 @@ from pruning_ext._arguments import (
     check_partners,
     estimator_args,
 )
-from pruning_ext.ops._mi_arguments import check_columns, check_scoring, num_partners
+from pruning_ext.ops._mi_arguments import check_columns, check_scoring
 from pruning_ext.ops._native import call, made_of
 from pruning_ext.ops.mi import discretized
 
@@ -42,7 +42,7 @@ def mutual_information_topk_from_codes(
 ) -> TopK:
     """The ``k`` partners of each code row, without the ``N x M`` matrix: :func:`mutual_information_topk`."""
     scoring, float64 = check_scoring(codes_x, codes_y, bins, correction, normalize, unit, dtype)
-    k = check_partners(k, max(num_partners(codes_x, codes_y) - (codes_y is None), 0))
+    k = check_partners(k, codes_x, codes_y)
     op = "mutual_information_topk"
     return TopK(*call(op, codes_x.device, codes_x, k, codes_y, *scoring, float64))
 
