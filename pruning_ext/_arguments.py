@@ -31,10 +31,10 @@ class TopK(NamedTuple):
 
 
 def whole_number(value: Any) -> int | None:
-    """``value`` as an int, whoever's integer it is; None for a bool, a float, a word."""
+    """``value`` as an int, of whatever integer type; None for a bool, a float or a string."""
     if isinstance(value, bool):
         return None
-    # In a graph that torch records, a number may be symbolic: its index would fix it.
+    # In a graph that torch traces, a number may be symbolic; operator.index would make it a constant.
     if isinstance(value, int) or type(value).__name__ == "SymInt":
         return value
     try:
@@ -44,7 +44,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def real_number(value: Any) -> float | None:
-    """``value`` as a float, infinite where it has none that is large enough; None for a bool, a word."""
+    """``value`` as a float, infinite where it is too large for one; None for a bool or a string."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     number: Any = value
@@ -105,21 +105,21 @@ def check_flag(name: str, value: Any) -> bool:
 
 
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    """One of a few."""
-    # By type first: to compare an array with a word gives no answer, but an array.
+    """One of ``choices``."""
+    # Types first: comparing an array with a string gives an array, not a bool.
     if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, is {value!r}")
 
 
 def check_strategy(strategy: str, bins: int) -> None:
-    """A way to place edges, with bins enough for it."""
+    """A strategy for edges, with enough bins for it."""
     check_choice("strategy", strategy, STRATEGIES)
     if strategy == "zero-quantile" and bins < 3:
         raise ValueError(f"bins must be at least 3 with strategy 'zero-quantile', is {bins}")
 
 
 def estimator_args(correction: str | None, normalize: str | None, unit: str) -> tuple[str, str, str]:
-    """As the kernels take it."""
+    """The choices as the kernels take them."""
     check_choice("correction", correction, CORRECTIONS)
     check_choice("normalize", normalize, NORMALIZATIONS)
     check_choice("unit", unit, UNITS)

@@ -59,7 +59,7 @@ struct EncodeParams {
 
 struct Pairs {             // what is compared with what: T >= 2, equal in both
   Codes x;                 // [N, T]
-  Codes y;                 // [M, T]; not looked at if symmetric
+  Codes y;                 // [M, T]; ignored if symmetric
   bool symmetric = true;   // y is x
   std::int64_t bins = 16;  // 2 to 256, every code below
 
@@ -84,9 +84,9 @@ struct InformationParams {
   DType dtype = DType::float32;  // float32 or float64
 };
 
-struct ColumnsParams {     // discretised and scored in one call: what codes there are between is the kernels' affair
+struct ColumnsParams {     // discretised and scored in one call; the kernels choose the layout of the codes
   Matrix x;                // [T, N]; T >= 2, equal in both
-  Matrix y;                // [T, M]; not looked at if symmetric
+  Matrix y;                // [T, M]; ignored if symmetric
   bool symmetric = true;   // y is x
   std::int64_t bins = 16;  // 2 to 256
   Strategy strategy = Strategy::quantile;

@@ -1,5 +1,5 @@
-// Columns become codes of 4 bits, packed as the tensor-core kernels read them, where there are at most 16 bins and a
-// table of terms; else of a byte. Then all pairs, by the counting that suits them.
+// Mutual information of columns. Codes have 4 bits, packed as the tensor-core kernels read them, where takes_packed()
+// says so, else 8. All pairs are then counted in the way that chosen_counting() gives.
 #include "mi/cuda/columns_cuda.h"
 #include "mi/cuda/discretize_cuda.h"
 #include "mi/cuda/mi_cuda.h"

@@ -1,4 +1,5 @@
-// Mutual information of columns on CUDA: each side discretised, with a look at its faults after each, then scored.
+// Mutual information of columns on CUDA: the two sides are discretised one by one, so that a fault names its side, then
+// scored.
 #pragma once
 
 #include "common/cuda.h"
