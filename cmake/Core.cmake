@@ -20,7 +20,8 @@ add_library(pruning_ext_core STATIC
   csrc/mi/cpu/mi_cpu.cpp
   csrc/mi/cpu/reductions_cpu.cpp
   csrc/mi/cpu/edges.cpp
-  csrc/mi/cpu/discretize_cpu.cpp)
+  csrc/mi/cpu/discretize_cpu.cpp
+  csrc/mi/cpu/columns_cpu.cpp)
 add_library(pruning_ext::core ALIAS pruning_ext_core)
 set_target_properties(pruning_ext_core PROPERTIES EXPORT_NAME core)
 target_include_directories(pruning_ext_core PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/csrc>)

@@ -39,7 +39,8 @@ add_library(pruning_ext_cuda OBJECT
   csrc/mi/cuda/count_planes.cu
   csrc/mi/cuda/count_one_hot.cu
   csrc/mi/cuda/count_slices.cu
-  csrc/mi/cuda/mi_cuda.cu)
+  csrc/mi/cuda/mi_cuda.cu
+  csrc/mi/cuda/columns.cu)
 # Instructions that sm_90a alone has: whatever else is built, this is for no other GPU, and elsewhere not launched.
 add_library(pruning_ext_cuda_90a OBJECT csrc/mi/cuda/count_wgmma.cu)
 set_target_properties(pruning_ext_cuda_90a PROPERTIES CUDA_ARCHITECTURES 90a-real)

@@ -20,14 +20,10 @@ target_compile_definitions(pruning_ext_torch INTERFACE TORCH_TARGET_VERSION=${to
 find_library(torch_cpu_library torch_cpu PATHS ${torch_dir}/lib NO_DEFAULT_PATH REQUIRED)
 target_link_libraries(pruning_ext_torch INTERFACE ${torch_cpu_library})
 
-add_library(_C MODULE
-  csrc/bindings/torch/library.cpp
-  csrc/bindings/torch/kde_op_cpu.cpp
-  csrc/bindings/torch/ken_op_cpu.cpp
-  csrc/bindings/torch/mi_op_cpu.cpp)
+add_library(_C MODULE csrc/bindings/torch/library.cpp)
 target_link_libraries(_C PRIVATE pruning_ext_core pruning_ext_torch)
 
-pybind11_add_module(_core MODULE NO_EXTRAS csrc/bindings/numpy/numpy_module.cpp csrc/bindings/numpy/numpy_mi.cpp)
+pybind11_add_module(_core MODULE NO_EXTRAS csrc/bindings/numpy/module.cpp)
 target_link_libraries(_core PRIVATE pruning_ext_core)
 
 include(Cuda)

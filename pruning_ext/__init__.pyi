@@ -10,23 +10,12 @@ from pruning_ext.delta import prune_to_delta as prune_to_delta
 from pruning_ext.delta import save_delta as save_delta
 from pruning_ext.info import info as info
 from pruning_ext.ops import reference as reference
-from pruning_ext.ops.kde import gaussian_kde as gaussian_kde
-from pruning_ext.ops.kde import gaussian_kde_grid as gaussian_kde_grid
-from pruning_ext.ops.ken import ken_mask as ken_mask
-from pruning_ext.ops.mi import contingency as contingency
-from pruning_ext.ops.mi import discretize as discretize
-from pruning_ext.ops.mi import mutual_information as mutual_information
-from pruning_ext.ops.mi import mutual_information_from_codes as mutual_information_from_codes
-from pruning_ext.ops.mi_reductions import mutual_information_sum as mutual_information_sum
-from pruning_ext.ops.mi_reductions import (
-    mutual_information_sum_from_codes as mutual_information_sum_from_codes,
-)
-from pruning_ext.ops.mi_reductions import mutual_information_topk as mutual_information_topk
-from pruning_ext.ops.mi_reductions import (
-    mutual_information_topk_from_codes as mutual_information_topk_from_codes,
-)
-from pruning_ext.ops.mi_stream import MutualInformation as MutualInformation
-from pruning_ext.ops.renyi import renyi_mutual_information as renyi_mutual_information
+from pruning_ext.ops.kde import *
+from pruning_ext.ops.ken import *
+from pruning_ext.ops.mi import *
+from pruning_ext.ops.mi_reductions import *
+from pruning_ext.ops.mi_stream import *
+from pruning_ext.ops.renyi import *
 from pruning_ext.pruners.method import PruneResult as PruneResult
 from pruning_ext.pruners.method import PruningWarning as PruningWarning
 from pruning_ext.pruners.method import plan as plan

@@ -1,12 +1,12 @@
-"""What functions on tensors and on arrays ask of their arguments, in the same words; no torch here."""
+"""Checks of the arguments of both front doors, tensors and arrays, in one set of words; no torch here."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 Strategy = Literal["quantile", "uniform", "zero-quantile"]
 Correction = Literal["miller-madow"]
@@ -14,18 +14,25 @@ Normalize = Literal["min", "sqrt", "max", "mean"]
 Unit = Literal["nats", "bits"]
 
 BANDWIDTH_RULES = ("scott", "silverman", "ken")
-STRATEGIES = ("quantile", "uniform", "zero-quantile")
-CORRECTIONS = (None, "miller-madow")
-NORMALIZATIONS = (None, "min", "sqrt", "max", "mean")
-UNITS = ("nats", "bits")
+STRATEGIES = get_args(Strategy)
+CORRECTIONS = (None, *get_args(Correction))
+NORMALIZATIONS = (None, *get_args(Normalize))
+UNITS = get_args(Unit)
 LEAST_RTOL = 1e-14  # about what a direct sum in float64 keeps
 
 
+class TopK(NamedTuple):
+    """The ``k`` partners that share most with each column, best first, the lower index at a tie."""
+
+    values: Any  # [N, k], a tensor or an array as the columns were
+    indices: Any  # int64 [N, k]
+
+
 def whole_number(value: Any) -> int | None:
-    """``value`` as an int, whoever's integer it is; None for a bool, a float, a word."""
+    """``value`` as an int, of whatever integer type; None for a bool, a float or a string."""
     if isinstance(value, bool):
         return None
-    # In a graph that torch records, a number may be symbolic: its index would fix it.
+    # In a graph that torch traces, a number may be symbolic; operator.index would make it a constant.
     if isinstance(value, int) or type(value).__name__ == "SymInt":
         return value
     try:
@@ -35,7 +42,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def real_number(value: Any) -> float | None:
-    """``value`` as a float, infinite where it has none that is large enough; None for a bool, a word."""
+    """``value`` as a float, infinite where it is too large for one; None for a bool or a string."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     number: Any = value
@@ -69,8 +76,9 @@ def check_kept(k: Any) -> int:
     return number
 
 
-def check_partners(k: Any, partners: int) -> int:
-    """``k`` best of so many partners."""
+def check_partners(k: Any, codes_x: Any, codes_y: Any) -> int:
+    """``k`` best of the rows of ``codes_y``, or of the other rows of ``codes_x`` where that is None."""
+    partners = max(len(codes_x) - 1, 0) if codes_y is None else len(codes_y)
     number = check_whole("k", k)
     if not 0 <= number <= partners:
         raise ValueError(f"k must be between 0 and the number of partners, {partners}, is {k}")
@@ -97,21 +105,21 @@ def check_flag(name: str, value: Any) -> bool:
 
 
 def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    """One of a few."""
-    # By type first: to compare an array with a word gives no answer, but an array.
+    """One of ``choices``."""
+    # Types first: comparing an array with a string gives an array, not a bool.
     if not any(isinstance(value, type(choice)) and value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, is {value!r}")
 
 
 def check_strategy(strategy: str, bins: int) -> None:
-    """A way to place edges, with bins enough for it."""
+    """A strategy for edges, with enough bins for it."""
     check_choice("strategy", strategy, STRATEGIES)
     if strategy == "zero-quantile" and bins < 3:
         raise ValueError(f"bins must be at least 3 with strategy 'zero-quantile', is {bins}")
 
 
 def estimator_args(correction: str | None, normalize: str | None, unit: str) -> tuple[str, str, str]:
-    """As the kernels take it."""
+    """The choices as the kernels take them."""
     check_choice("correction", correction, CORRECTIONS)
     check_choice("normalize", normalize, NORMALIZATIONS)
     check_choice("unit", unit, UNITS)
@@ -210,6 +218,29 @@ def check_codes_shape(name: str, shape: Sequence[int]) -> None:
         raise ValueError(f"{name} must have 2 dimensions [N, T], has shape {tuple(shape)}")
     if shape[1] < 2:
         raise ValueError(f"{name} must have at least 2 samples, has shape {tuple(shape)}")
+
+
+def check_codes(codes_x: Any, codes_y: Any, bins: Any, check_one: Callable[[str, Any], None]) -> int:
+    """Codes ``[N, T]``, and ``[M, T]`` or None, that ``check_one`` admits; the number of bins."""
+    number = check_bins(bins)
+    check_one("codes_x", codes_x)
+    if codes_y is not None:
+        check_one("codes_y", codes_y)
+        check_same_samples("codes_x and codes_y", codes_x.shape[1], codes_y.shape[1])
+    return number
+
+
+def check_columns(
+    x: Any, y: Any, bins: Any, strategy: str, check_one: Callable[[str, Any, int], None]
+) -> int:
+    """Columns ``[T, N]``, and ``[T, M]`` or None, of at least two samples; the number of bins."""
+    check_one("x", x, 2)
+    if y is not None:
+        check_one("y", y, 2)
+        check_same_samples("x and y", len(x), len(y))
+    number = check_bins(bins)
+    check_strategy(strategy, number)
+    return number
 
 
 def check_edges(shape: Sequence[int], columns: int, dtype: str, wanted: str, x_dtype: str) -> None:

@@ -1,4 +1,4 @@
-"""The version, the compiled core, and the sentence for where it or another native part is missing."""
+"""The version, the compiled core, and the message for a native part that is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def not_built(missing: str) -> str:
-    """The sentence on the part ``missing``, with the remedy."""
+    """The message for the part ``missing``, with the remedy."""
     if (PACKAGE.parent / "setup.py").exists():  # the sources come before what is installed, from their folder
         return (
             f"pruning_ext is imported from its sources in {PACKAGE.parent}, where it is not built: start "

@@ -1,4 +1,4 @@
-"""What is installed, what was built, and where each op runs: ``python -m pruning_ext.info``.
+"""Report of what is installed, what was built, and where each op runs: ``python -m pruning_ext.info``.
 
 Nothing here needs more than Python: what is missing is said, with the remedy, instead of raised.
 """
@@ -17,28 +17,6 @@ from typing import Any
 from pruning_ext._build import __version__, not_built
 
 _DEVICES = ("cpu", "cuda")
-# The native ops behind each public function. None: plain PyTorch, which runs where PyTorch does.
-_MADE_OF = {
-    "MutualInformation": (
-        "discretize",
-        "encode",
-        "mutual_information",
-        "mutual_information_topk",
-        "mutual_information_sum",
-    ),
-    "contingency": ("contingency",),
-    "discretize": ("discretize", "encode"),
-    "gaussian_kde": ("gaussian_kde", "kde_bandwidth"),
-    "gaussian_kde_grid": ("gaussian_kde_grid", "kde_bandwidth"),
-    "ken_mask": ("ken_mask",),
-    "mutual_information": ("discretize", "mutual_information"),
-    "mutual_information_from_codes": ("mutual_information",),
-    "mutual_information_sum": ("discretize", "mutual_information_sum"),
-    "mutual_information_sum_from_codes": ("mutual_information_sum",),
-    "mutual_information_topk": ("discretize", "mutual_information_topk"),
-    "mutual_information_topk_from_codes": ("mutual_information_topk",),
-    "renyi_mutual_information": (),
-}
 
 
 def info() -> dict[str, Any]:
@@ -183,7 +161,7 @@ def _cuda(torch: ModuleType | None) -> dict[str, Any]:
 
 def _ops(torch: ModuleType, problems: list[str]) -> dict[str, list[str]]:
     try:
-        from pruning_ext.ops._native import has_kernel
+        from pruning_ext.ops._native import NATIVE_OPS, has_kernel
     except ImportError as error:
         problems.append(str(error))
         return {}
@@ -194,7 +172,7 @@ def _ops(torch: ModuleType, problems: list[str]) -> dict[str, list[str]]:
             for device in _DEVICES
             if usable[device] and all(has_kernel(part, device) for part in parts)
         ]
-        for name, parts in _MADE_OF.items()
+        for name, parts in sorted(NATIVE_OPS.items())
     }
 
 

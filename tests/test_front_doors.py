@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from pruning_ext import MutualInformation, ops
+from pruning_ext import MutualInformation, _arguments, _core, ops
 from pruning_ext import numpy as front
 
 ROWS = np.random.default_rng(3).normal(size=(4, 9))
@@ -47,6 +48,7 @@ CHOICES: dict[str, Call] = {
     "normalize": lambda m, a, v: m.mutual_information_topk(a(ROWS), 1, normalize=v),
     "unit": lambda m, a, v: m.mutual_information_sum_from_codes(a(CODES), bins=4, unit=v),
 }
+NOT_FINITE = np.where(np.arange(36).reshape(4, 9) == 13, np.nan, ROWS)
 DOORS = ((ops, torch.as_tensor), (front, np.asarray))
 
 
@@ -141,6 +143,47 @@ def test_what_is_none_of_the_choices_is_refused(name: str, value: Any) -> None:
 )
 def test_shapes_that_do_not_fit_are_refused(name: str, call: Call) -> None:
     _same_refusal(call, name, None)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, x, y: m.mutual_information(x, y, bins=3),
+        lambda m, x, y: m.mutual_information(x, y, bins=200),
+        lambda m, x, y: m.mutual_information_topk(x, 1, y, bins=3),
+        lambda m, x, y: m.mutual_information_sum(x, y, bins=3),
+    ],
+)
+def test_a_column_that_is_not_finite_is_named_with_its_argument(call: Call) -> None:
+    for module, wrap in DOORS:
+        good, bad = wrap(ROWS), wrap(NOT_FINITE)
+        for x, y, name in ((bad, None, "x"), (bad, bad, "x"), (good, bad, "y"), (bad[:, :0], bad, "y")):
+            with pytest.raises(ValueError, match=f"^{name} has NaN or infinity in column 4$"):
+                call(module, x, y)
+
+
+def _scored(*estimator: str) -> Any:
+    return _core.mutual_information_sum(CODES, None, 4, *estimator, 1)
+
+
+@pytest.mark.parametrize(
+    ("argument", "choices", "call"),
+    [
+        ("strategy", _arguments.STRATEGIES, lambda name: _core.discretize(ROWS, 4, name, "x", 1)),
+        ("correction", _arguments.CORRECTIONS, lambda name: _scored(name, "none", "nats")),
+        ("normalize", _arguments.NORMALIZATIONS, lambda name: _scored("none", name, "nats")),
+        ("unit", _arguments.UNITS, lambda name: _scored("none", "none", name)),
+        ("bandwidth", _arguments.BANDWIDTH_RULES, lambda name: _core.kde_bandwidth(ROWS, None, name, 1)),
+    ],
+)
+def test_names_of_choices_are_those_of_the_kernels(
+    argument: str, choices: tuple[str | None, ...], call: Callable[[str], Any]
+) -> None:
+    """The kernels' sentence on an unknown name lists all that they know."""
+    with pytest.raises(ValueError, match=f"^{argument} must be .*'nosuch'") as refused:
+        call("nosuch")
+    listed = re.findall(r"'([\w-]+)'", str(refused.value))
+    assert set(listed) == {choice or "none" for choice in choices} | {"nosuch"}
 
 
 @pytest.mark.parametrize("value", [1, 2.0, True, "8", None], ids=repr)

@@ -3,6 +3,9 @@
 //   I(x; y) = sum_ab p[a, b] ln(p[a, b] / (p[a] p[b])),   p[a, b] = #{t : code_x[t] = a, code_y[t] = b} / T
 #pragma once
 
+#include <string_view>
+#include <utility>
+
 #include "common/matrix.h"
 #include "common/parallel.h"
 #include "common/status.h"
@@ -10,7 +13,20 @@
 namespace pruning_ext::mi {
 
 enum class Strategy : std::int8_t { quantile, uniform, zero_quantile };
+enum class Correction : std::int8_t { none, miller_madow };
 enum class Normalization : std::int8_t { none, min, sqrt, max, mean };
+
+// The names that users know these by; a unit is whether information is in bits.
+inline constexpr std::pair<std::string_view, Strategy> kStrategies[] = {
+    {"quantile", Strategy::quantile}, {"uniform", Strategy::uniform}, {"zero-quantile", Strategy::zero_quantile}};
+inline constexpr std::pair<std::string_view, Correction> kCorrections[] = {{"none", Correction::none},
+                                                                           {"miller-madow", Correction::miller_madow}};
+inline constexpr std::pair<std::string_view, Normalization> kNormalizations[] = {{"none", Normalization::none},
+                                                                                 {"min", Normalization::min},
+                                                                                 {"sqrt", Normalization::sqrt},
+                                                                                 {"max", Normalization::max},
+                                                                                 {"mean", Normalization::mean}};
+inline constexpr std::pair<std::string_view, bool> kUnits[] = {{"nats", false}, {"bits", true}};
 
 struct Codes {  // [rows, samples], one row for each variable; borrowed, any strides
   const std::uint8_t* data = nullptr;
@@ -43,7 +59,7 @@ struct EncodeParams {
 
 struct Pairs {             // what is compared with what: T >= 2, equal in both
   Codes x;                 // [N, T]
-  Codes y;                 // [M, T]; not looked at if symmetric
+  Codes y;                 // [M, T]; ignored if symmetric
   bool symmetric = true;   // y is x
   std::int64_t bins = 16;  // 2 to 256, every code below
 
@@ -51,7 +67,7 @@ struct Pairs {             // what is compared with what: T >= 2, equal in both
 };
 
 struct Estimator {
-  bool miller_madow = false;                          // adds (occupied cells - 1) / 2T to each of the three entropies
+  Correction correction = Correction::none;           // of each of the three entropies
   Normalization normalization = Normalization::none;  // by the two entropies; 0 where their norm is 0
   bool bits = false;                                  // not nats
 };
@@ -66,6 +82,19 @@ struct InformationParams {
   Estimator estimator;
   void* information = nullptr;   // [N, M], contiguous
   DType dtype = DType::float32;  // float32 or float64
+};
+
+struct ColumnsParams {     // discretised and scored in one call; the kernels choose the layout of the codes
+  Matrix x;                // [T, N]; T >= 2, equal in both
+  Matrix y;                // [T, M]; ignored if symmetric
+  bool symmetric = true;   // y is x
+  std::int64_t bins = 16;  // 2 to 256
+  Strategy strategy = Strategy::quantile;
+  Estimator estimator;
+  void* information = nullptr;   // [N, M], contiguous
+  DType dtype = DType::float32;  // float32 or float64
+
+  const Matrix& partners() const { return symmetric ? x : y; }
 };
 
 struct TopKParams {  // a row is no partner of its own
@@ -86,6 +115,9 @@ struct SumParams {  // a row is no partner of its own
 // A fault names the column of x.
 Status discretize_cpu(const DiscretizeParams& params, const ParallelFor& parallel_for);
 Status encode_cpu(const EncodeParams& params, const ParallelFor& parallel_for);
+
+// A fault names the column of x, or, counted on from there, of y.
+Status mutual_information_of_columns_cpu(const ColumnsParams& params, const ParallelFor& parallel_for);
 
 // A fault names the row of x, or, counted on from there, of y.
 Status contingency_cpu(const ContingencyParams& params, const ParallelFor& parallel_for);

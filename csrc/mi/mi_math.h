@@ -33,15 +33,22 @@ struct Margin {           // of one row of codes
 struct Scale {
   std::int64_t total;  // the term of T, by the logarithm that the other terms are by
   double nats;         // 1 / (T 2^shift)
-  double correction;   // 1 / 2T with miller_madow, else 0
+  double correction;   // of an entropy, for each occupied cell but one
   Normalization normalization;
   double unit;  // of a result that is not normalised
 };
 
+PRUNING_EXT_HOST_DEVICE inline double cell_correction(Correction correction, double samples) {
+  switch (correction) {
+    case Correction::miller_madow: return 0.5 / samples;  // (occupied cells - 1) / 2T: Miller 1955
+    default: return 0;
+  }
+}
+
 PRUNING_EXT_HOST_DEVICE inline Scale scale_for(const Estimator& estimator, std::int64_t samples) {
   const int shift = term_shift(samples);
   const double t = static_cast<double>(samples);
-  return {count_term(samples, shift), std::ldexp(1.0, -shift) / t, estimator.miller_madow ? 0.5 / t : 0.0,
+  return {count_term(samples, shift), std::ldexp(1.0, -shift) / t, cell_correction(estimator.correction, t),
           estimator.normalization, estimator.bits ? 1.4426950408889634 : 1.0};
 }
 

@@ -1,31 +1,19 @@
 """Public functions on tensors, on the device where the tensors are."""
 
-from pruning_ext.ops.kde import gaussian_kde, gaussian_kde_grid
-from pruning_ext.ops.ken import ken_mask
-from pruning_ext.ops.mi import contingency, discretize, mutual_information, mutual_information_from_codes
-from pruning_ext.ops.mi_reductions import (
-    TopK,
-    mutual_information_sum,
-    mutual_information_sum_from_codes,
-    mutual_information_topk,
-    mutual_information_topk_from_codes,
-)
-from pruning_ext.ops.mi_stream import MutualInformation
-from pruning_ext.ops.renyi import renyi_mutual_information
+from pruning_ext._arguments import TopK as TopK
+from pruning_ext.ops import kde, ken, mi, mi_reductions, mi_stream, renyi
+from pruning_ext.ops.kde import *
+from pruning_ext.ops.ken import *
+from pruning_ext.ops.mi import *
+from pruning_ext.ops.mi_reductions import *
+from pruning_ext.ops.mi_stream import *
+from pruning_ext.ops.renyi import *
 
-__all__ = [
-    "MutualInformation",
-    "TopK",
-    "contingency",
-    "discretize",
-    "gaussian_kde",
-    "gaussian_kde_grid",
-    "ken_mask",
-    "mutual_information",
-    "mutual_information_from_codes",
-    "mutual_information_sum",
-    "mutual_information_sum_from_codes",
-    "mutual_information_topk",
-    "mutual_information_topk_from_codes",
-    "renyi_mutual_information",
-]
+__all__ = ["TopK"]
+__all__ += kde.__all__
+__all__ += ken.__all__
+__all__ += mi.__all__
+__all__ += mi_reductions.__all__
+__all__ += mi_stream.__all__
+__all__ += renyi.__all__
+__all__.sort()

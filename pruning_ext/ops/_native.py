@@ -1,4 +1,4 @@
-"""Loads the compiled ops, says in one sentence why one cannot run, and checks what all of them check."""
+"""The compiled ops: loading, calling, a sentence where one cannot run, and the checks that all share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,7 +14,22 @@ from torch import Tensor
 from pruning_ext._build import PACKAGE, native, not_built
 
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-_MARK = "pruning_ext: "  # csrc/bindings/torch/torch_op.h begins sentences meant for the user with it
+_MARK = "pruning_ext: "  # begins every sentence meant for the user: csrc/bindings/arguments.h
+
+NATIVE_OPS: dict[str, tuple[str, ...]] = {}
+"""The native ops behind each public function. None: plain PyTorch, which runs where PyTorch does."""
+
+Public = TypeVar("Public", bound=Callable[..., Any])
+
+
+def made_of(*ops: str) -> Callable[[Public], Public]:
+    """Record the native ops behind a public function, for :func:`pruning_ext.info`."""
+
+    def record(function: Public) -> Public:
+        NATIVE_OPS[function.__name__] = ops
+        return function
+
+    return record
 
 
 @cache

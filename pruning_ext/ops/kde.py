@@ -16,9 +16,12 @@ from pruning_ext._arguments import (
     check_rtol,
     check_weights_shape,
 )
-from pruning_ext.ops._native import as_int64, call, check_device, check_floating, result_dtype
+from pruning_ext.ops._native import as_int64, call, check_device, check_floating, made_of, result_dtype
+
+__all__ = ["gaussian_kde", "gaussian_kde_grid"]
 
 
+@made_of("gaussian_kde", "kde_bandwidth")
 def gaussian_kde(
     samples: Tensor,
     points: Tensor,
@@ -84,6 +87,7 @@ def gaussian_kde(
     return call("gaussian_kde", samples.device, samples, points, h, weights, log, leave_one_out, rtol)
 
 
+@made_of("gaussian_kde_grid", "kde_bandwidth")
 def gaussian_kde_grid(
     samples: Tensor, num_points: int, bandwidth: float | str | Tensor = "scott", *, rtol: float | None = None
 ) -> tuple[Tensor, Tensor]:

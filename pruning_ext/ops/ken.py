@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from pruning_ext._arguments import check_flag, check_kept, check_weight_shape
-from pruning_ext.ops._native import as_int64, call, check_floating
+from pruning_ext.ops._native import as_int64, call, check_floating, made_of
+
+__all__ = ["ken_mask"]
 
 
+@made_of("ken_mask")
 def ken_mask(weight: Tensor, k: int, *, keep_ties: bool = False) -> Tensor:
     """The ``k`` entries that KEN keeps in each row of a weight matrix.
 

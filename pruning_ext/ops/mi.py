@@ -17,17 +17,16 @@ from pruning_ext._arguments import (
 from pruning_ext.ops._mi_arguments import (
     check_codes,
     check_columns,
-    check_columns_of_both,
     check_edges_of,
-    is_float64,
-    num_partners,
+    check_samples,
+    check_scoring,
 )
-from pruning_ext.ops._native import call, cuda_problem, result_dtype
+from pruning_ext.ops._native import call, made_of, result_dtype
 
-# Columns become information without codes of a byte between, but of 4 bits: on CUDA.
-_PACKS = not cuda_problem
+__all__ = ["contingency", "discretize", "mutual_information", "mutual_information_from_codes"]
 
 
+@made_of("discretize", "encode")
 def discretize(
     x: Tensor, bins: int = 16, strategy: Strategy = "quantile", *, edges: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -62,16 +61,16 @@ def discretize(
         ValueError: a wrong shape, ``bins`` out of range, fewer than two samples, NaN or infinity in ``x``.
     """
     if edges is not None:
-        check_columns(x, "x")
+        check_samples("x", x)
         check_edges_of(x, edges)
         return call("encode", x.device, x.detach(), edges.detach()), edges
-    check_columns(x, "x", 2)
+    check_samples("x", x, 2)
     bins = check_bins(bins)
     check_strategy(strategy, bins)
-    codes, new_edges = call("discretize", x.device, x.detach(), bins, strategy)
-    return codes, new_edges
+    return discretized("x", x, bins, strategy)
 
 
+@made_of("contingency")
 def contingency(codes_x: Tensor, codes_y: Tensor | None = None, *, bins: int) -> Tensor:
     """Joint counts of all pairs of code rows.
 
@@ -94,6 +93,7 @@ def contingency(codes_x: Tensor, codes_y: Tensor | None = None, *, bins: int) ->
     return call("contingency", codes_x.device, codes_x, codes_y, bins)
 
 
+@made_of("mutual_information")
 def mutual_information_from_codes(
     codes_x: Tensor,
     codes_y: Tensor | None = None,
@@ -118,11 +118,11 @@ def mutual_information_from_codes(
         ValueError: a wrong shape, different numbers of samples, a code of ``bins`` or more, an
             unknown choice.
     """
-    bins = check_codes(codes_x, codes_y, bins)
-    estimator = estimator_args(correction, normalize, unit)
-    return call("mutual_information", codes_x.device, codes_x, codes_y, bins, *estimator, is_float64(dtype))
+    scoring, float64 = check_scoring(codes_x, codes_y, bins, correction, normalize, unit, dtype)
+    return call("mutual_information", codes_x.device, codes_x, codes_y, *scoring, float64)
 
 
+@made_of("mutual_information_of_columns")
 def mutual_information(
     x: Tensor,
     y: Tensor | None = None,
@@ -156,35 +156,20 @@ def mutual_information(
             ``bins`` out of range, an unknown choice.
     """
     estimator = estimator_args(correction, normalize, unit)
-    check_columns_of_both(x, y)
-    bins = check_bins(bins)
-    check_strategy(strategy, bins)
-    if _PACKS and x.is_cuda and bins <= 16 and len(x) < 1 << 22:  # csrc/mi/cuda/mi_cuda.cu: takes_packed()
-        other = None if y is None else y.detach()
-        return call("_mutual_information_of", x.device, x.detach(), other, bins, strategy, *estimator)
-    codes_x, codes_y, dtype = codes_of(x, y, bins, strategy)
-    return mutual_information_from_codes(
-        codes_x, codes_y, bins=bins, correction=correction, normalize=normalize, unit=unit, dtype=dtype
-    )
+    bins = check_columns(x, y, bins, strategy)
+    other = None if y is None else y.detach()
+    op = "mutual_information_of_columns"
+    return call(op, x.device, x.detach(), other, bins, strategy, *estimator)
 
 
-def codes_of(
-    x: Tensor, y: Tensor | None, bins: int, strategy: Strategy
-) -> tuple[Tensor, Tensor | None, torch.dtype]:
-    """Codes of both, and the dtype of their information."""
-    check_columns_of_both(x, y)
-    codes_x, edges_x = discretize(x, bins, strategy)
-    if y is None:
-        return codes_x, None, edges_x.dtype
-    try:
-        codes_y, edges_y = discretize(y, bins, strategy)
-    except ValueError as error:  # the kernel calls its argument x
-        raise ValueError(str(error).replace("x has", "y has", 1)) from None
-    return codes_x, codes_y, torch.promote_types(edges_x.dtype, edges_y.dtype)
+def discretized(name: str, x: Tensor, bins: int, strategy: Strategy) -> tuple[Tensor, Tensor]:
+    """Codes and edges of columns that have been checked and that errors are to call ``name``."""
+    codes, edges = call("discretize", x.device, x.detach(), bins, strategy, name)
+    return codes, edges
 
 
 @torch.library.register_fake("pruning_ext::discretize")
-def _(x: Tensor, bins: int, strategy: str) -> tuple[Tensor, Tensor]:
+def _(x: Tensor, bins: int, strategy: str, name: str = "x") -> tuple[Tensor, Tensor]:
     samples, columns = x.shape
     codes = x.new_empty((columns, samples), dtype=torch.uint8)
     return codes, x.new_empty((columns, bins - 1), dtype=result_dtype(x))
@@ -195,9 +180,13 @@ def _(x: Tensor, edges: Tensor) -> Tensor:
     return x.new_empty((x.shape[1], x.shape[0]), dtype=torch.uint8)
 
 
+def _partners(codes_x: Tensor, codes_y: Tensor | None) -> int:
+    return (codes_x if codes_y is None else codes_y).shape[0]
+
+
 @torch.library.register_fake("pruning_ext::contingency")
 def _(codes_x: Tensor, codes_y: Tensor | None, bins: int) -> Tensor:
-    shape = (codes_x.shape[0], num_partners(codes_x, codes_y), bins, bins)
+    shape = (codes_x.shape[0], _partners(codes_x, codes_y), bins, bins)
     return codes_x.new_empty(shape, dtype=torch.int32)
 
 
@@ -212,15 +201,13 @@ def _(
     float64: bool,
 ) -> Tensor:
     dtype = torch.float64 if float64 else torch.float32
-    return codes_x.new_empty((codes_x.shape[0], num_partners(codes_x, codes_y)), dtype=dtype)
+    return codes_x.new_empty((codes_x.shape[0], _partners(codes_x, codes_y)), dtype=dtype)
 
 
-if _PACKS:
-
-    @torch.library.register_fake("pruning_ext::_mutual_information_of")
-    def _(
-        x: Tensor, y: Tensor | None, bins: int, strategy: str, correction: str, normalize: str, unit: str
-    ) -> Tensor:
-        others = x if y is None else y
-        dtype = torch.promote_types(result_dtype(x), result_dtype(others))
-        return x.new_empty((x.shape[1], others.shape[1]), dtype=dtype)
+@torch.library.register_fake("pruning_ext::mutual_information_of_columns")
+def _(
+    x: Tensor, y: Tensor | None, bins: int, strategy: str, correction: str, normalize: str, unit: str
+) -> Tensor:
+    others = x if y is None else y
+    dtype = torch.promote_types(result_dtype(x), result_dtype(others))
+    return x.new_empty((x.shape[1], others.shape[1]), dtype=dtype)

@@ -1,8 +1,8 @@
-"""What remains of all pairs where the matrix of them would be too large: best partners and sums."""
+"""Best partners and sums over partners, for pairs whose matrix would be too large."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,22 +11,24 @@ from pruning_ext._arguments import (
     Correction,
     Normalize,
     Strategy,
+    TopK,
     Unit,
     check_partners,
     estimator_args,
 )
-from pruning_ext.ops._mi_arguments import check_codes, is_float64, num_partners
-from pruning_ext.ops._native import call
-from pruning_ext.ops.mi import codes_of
+from pruning_ext.ops._mi_arguments import check_columns, check_scoring
+from pruning_ext.ops._native import call, made_of
+from pruning_ext.ops.mi import discretized
+
+__all__ = [
+    "mutual_information_sum",
+    "mutual_information_sum_from_codes",
+    "mutual_information_topk",
+    "mutual_information_topk_from_codes",
+]
 
 
-class TopK(NamedTuple):
-    """The ``k`` partners that share most with each column, best first, the lower index at a tie."""
-
-    values: Tensor  # [N, k]
-    indices: Tensor  # int64 [N, k]
-
-
+@made_of("mutual_information_topk")
 def mutual_information_topk_from_codes(
     codes_x: Tensor,
     k: int,
@@ -39,15 +41,13 @@ def mutual_information_topk_from_codes(
     dtype: torch.dtype = torch.float32,
 ) -> TopK:
     """The ``k`` partners of each code row, without the ``N x M`` matrix: :func:`mutual_information_topk`."""
-    bins = check_codes(codes_x, codes_y, bins)
-    estimator = estimator_args(correction, normalize, unit)
-    k = check_partners(k, max(num_partners(codes_x, codes_y) - (codes_y is None), 0))
-    float64 = is_float64(dtype)
+    scoring, float64 = check_scoring(codes_x, codes_y, bins, correction, normalize, unit, dtype)
+    k = check_partners(k, codes_x, codes_y)
     op = "mutual_information_topk"
-    values, indices = call(op, codes_x.device, codes_x, k, codes_y, bins, *estimator, float64)
-    return TopK(values, indices)
+    return TopK(*call(op, codes_x.device, codes_x, k, codes_y, *scoring, float64))
 
 
+@made_of("discretize", "mutual_information_topk")
 def mutual_information_topk(
     x: Tensor,
     k: int,
@@ -67,13 +67,11 @@ def mutual_information_topk(
     Returns:
         ``TopK(values, indices)``, both ``[N, k]``, best first; the lower index comes first at a tie.
     """
-    estimator_args(correction, normalize, unit)
-    codes_x, codes_y, dtype = codes_of(x, y, bins, strategy)
-    return mutual_information_topk_from_codes(
-        codes_x, k, codes_y, bins=bins, correction=correction, normalize=normalize, unit=unit, dtype=dtype
-    )
+    codes_x, codes_y, options = _coded(x, y, bins, strategy, correction, normalize, unit)
+    return mutual_information_topk_from_codes(codes_x, k, codes_y, **options)
 
 
+@made_of("mutual_information_sum")
 def mutual_information_sum_from_codes(
     codes_x: Tensor,
     codes_y: Tensor | None = None,
@@ -85,12 +83,11 @@ def mutual_information_sum_from_codes(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Row sums ``[N]`` over all partners, without the ``N x M`` matrix: :func:`mutual_information_sum`."""
-    bins = check_codes(codes_x, codes_y, bins)
-    estimator = estimator_args(correction, normalize, unit)
-    is_float64(dtype)
-    return call("mutual_information_sum", codes_x.device, codes_x, codes_y, bins, *estimator).to(dtype)
+    scoring, _ = check_scoring(codes_x, codes_y, bins, correction, normalize, unit, dtype)
+    return call("mutual_information_sum", codes_x.device, codes_x, codes_y, *scoring).to(dtype)
 
 
+@made_of("discretize", "mutual_information_sum")
 def mutual_information_sum(
     x: Tensor,
     y: Tensor | None = None,
@@ -105,11 +102,33 @@ def mutual_information_sum(
 
     Arguments and errors as in :func:`mutual_information`; the ``N x M`` matrix is never made.
     """
+    codes_x, codes_y, options = _coded(x, y, bins, strategy, correction, normalize, unit)
+    return mutual_information_sum_from_codes(codes_x, codes_y, **options)
+
+
+def _coded(
+    x: Tensor,
+    y: Tensor | None,
+    bins: int,
+    strategy: Strategy,
+    correction: Correction | None,
+    normalize: Normalize | None,
+    unit: Unit,
+) -> tuple[Tensor, Tensor | None, dict[str, Any]]:
+    """Codes of both, and what the functions on codes take beside them."""
     estimator_args(correction, normalize, unit)
-    codes_x, codes_y, dtype = codes_of(x, y, bins, strategy)
-    return mutual_information_sum_from_codes(
-        codes_x, codes_y, bins=bins, correction=correction, normalize=normalize, unit=unit, dtype=dtype
-    )
+    bins = check_columns(x, y, bins, strategy)
+    codes_x, edges_x = discretized("x", x, bins, strategy)
+    codes_y, edges_y = (None, edges_x) if y is None else discretized("y", y, bins, strategy)
+    dtype = torch.promote_types(edges_x.dtype, edges_y.dtype)
+    options = {
+        "bins": bins,
+        "correction": correction,
+        "normalize": normalize,
+        "unit": unit,
+        "dtype": dtype,
+    }
+    return codes_x, codes_y, options
 
 
 @torch.library.register_fake("pruning_ext::mutual_information_topk")

@@ -12,20 +12,22 @@ from pruning_ext._arguments import (
     Correction,
     Normalize,
     Strategy,
+    TopK,
     Unit,
     check_at_least,
     check_bins,
     check_strategy,
     estimator_args,
 )
-from pruning_ext.ops._mi_arguments import check_columns
-from pruning_ext.ops._native import result_dtype
+from pruning_ext.ops._mi_arguments import check_samples
+from pruning_ext.ops._native import made_of, result_dtype
 from pruning_ext.ops.mi import discretize, mutual_information_from_codes
 from pruning_ext.ops.mi_reductions import (
-    TopK,
     mutual_information_sum_from_codes,
     mutual_information_topk_from_codes,
 )
+
+__all__ = ["MutualInformation"]
 
 PIECE = 8192
 """Samples up to which pieces are joined: what is copied again and again stays small."""
@@ -117,6 +119,7 @@ class Taken(NamedTuple):
         return self._replace(codes=(*self.codes[:begin], last))
 
 
+@made_of("discretize", "encode", "mutual_information", "mutual_information_topk", "mutual_information_sum")
 class MutualInformation:
     """All-pairs mutual information over a stream of batches, one code for each value.
 
@@ -183,7 +186,7 @@ class MutualInformation:
             TypeError: another dtype than the first batch's, or one that is not supported.
             ValueError: another width or device than the first batch's, NaN or infinity.
         """
-        check_columns(batch, "batch")
+        check_samples("batch", batch)
         taken = self._taken or Taken(batch.detach().new_empty((0, batch.shape[1])), (), None, ())
         _check_like_first(batch, taken.like)
         finite = torch.isfinite(batch).all(0)

@@ -18,12 +18,15 @@ from pruning_ext._arguments import (
     real_number,
 )
 from pruning_ext.ops import reference
-from pruning_ext.ops._mi_arguments import check_columns
-from pruning_ext.ops._native import check_device, check_floating, result_dtype
+from pruning_ext.ops._mi_arguments import check_samples
+from pruning_ext.ops._native import check_device, check_floating, made_of, result_dtype
+
+__all__ = ["renyi_mutual_information"]
 
 _BLOCK = 1 << 24  # elements of a work tensor: 64 MiB in float32
 
 
+@made_of()
 @torch.no_grad()
 def renyi_mutual_information(
     x: Tensor,
@@ -78,7 +81,7 @@ def renyi_mutual_information(
     if y is not None:
         if isinstance(bandwidth, Tensor):
             raise ValueError("bandwidth must be a number or a rule where there is y, not a tensor")
-        check_columns(y, "y", 2)
+        check_samples("y", y, 2)
         check_device("y", y, "x", x)
         check_same_samples("x and y", len(x), len(y))
         scaled_y = _scaled(y, "y", bandwidth)
@@ -93,7 +96,7 @@ def renyi_mutual_information(
 
 def _scaled(x: Tensor, name: str, bandwidth: float | str | Tensor) -> Tensor:
     """Columns divided by their bandwidth, so that all Gram matrices are ``exp(-(x_i - x_j)^2 / 2)``."""
-    check_columns(x, name, 2)
+    check_samples(name, x, 2)
     finite = torch.isfinite(x).all(0)
     if not finite.all():
         raise ValueError(f"{name} has NaN or infinity in column {int((~finite).nonzero()[0])}")

@@ -311,7 +311,7 @@ void faults() {
 
 void run() {
   Estimator plain, corrected, normalized;
-  corrected.miller_madow = corrected.bits = true;
+  corrected.correction = Correction::miller_madow, corrected.bits = true;
   normalized.normalization = Normalization::sqrt;
   for (const std::int64_t bins : {2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100, 256}) {
     if (bins % 2 == 0) compare(9, 0, 300, bins, plain, bins % 8 == 0);

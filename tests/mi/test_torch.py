@@ -36,6 +36,16 @@ def test_opcheck(device: torch.device, dtype: torch.dtype, activations: Callable
 
 @pytest.mark.parametrize("cross", [False, True])
 @pytest.mark.parametrize("bins", [2, 16, 33])
+def test_opcheck_of_columns(
+    device: torch.device, dtype: torch.dtype, activations: Callable[..., Tensor], bins: int, cross: bool
+) -> None:
+    x = activations(70, 0).to(device, dtype)
+    y = activations(70, 1)[:, :4].to(device) if cross else None
+    torch.library.opcheck(OPS.mutual_information_of_columns.default, (x, y, bins, "quantile", *ESTIMATOR))
+
+
+@pytest.mark.parametrize("cross", [False, True])
+@pytest.mark.parametrize("bins", [2, 16, 33])
 def test_opcheck_of_codes(
     device: torch.device, random_codes: Callable[..., Tensor], bins: int, cross: bool
 ) -> None:

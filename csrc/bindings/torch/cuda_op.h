@@ -1,4 +1,4 @@
-// Between torch and the CUDA kernels: device, current stream, memory from torch's allocator, faults as sentences. For
+// A call of a CUDA kernel from torch: device, current stream, memory from torch's allocator, faults as sentences. For
 // *_op_cuda.cpp only.
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <torch/csrc/stable/accelerator.h>
 #include <torch/csrc/stable/macros.h>
 
-#include "bindings/torch/torch_op.h"
+#include "bindings/torch/tensor_door.h"
 #include "common/cuda.h"
 
 namespace pruning_ext {
@@ -42,7 +42,7 @@ class CudaCall {
     return context_;
   }
 
-  // Waits for the kernels and says what they found wrong with the data. Not while a graph is captured: nothing may
+  // Waits for the kernels; returns what they found wrong with the data. Not while a graph is captured: nothing may
   // wait then, and the rows at fault hold what the launchers promise for them (NaN, or an empty mask).
   Status wait(cudaError_t launched) {
     try_cuda(launched);
@@ -60,7 +60,7 @@ class CudaCall {
   }
 
  private:
-  // torch words the error, with its hints.
+  // torch formats the error, with its hints.
   static void try_cuda(cudaError_t error) {
     if (error != cudaSuccess) cudaGetLastError();  // not to be found again by the next call
     STD_CUDA_CHECK(error);

@@ -1,55 +1,47 @@
+// Gaussian kernel density on CUDA, for torch.
+#include "bindings/kde_ops.h"
 #include "bindings/torch/cuda_op.h"
-#include "bindings/torch/kde_op.h"
 #include "kde/cuda/kde_cuda.h"
 
-namespace pruning_ext::kde {
+namespace pruning_ext::kde::on_cuda {
 namespace {
 
-Tensor density_by(const Tensor& samples, const Tensor& points, const Tensor& bandwidth,
-                  const std::optional<Tensor>& weights, bool log, bool leave_one_out, std::optional<double> rtol,
-                  Method method) {
-  KdeParams params = density_params(samples, points, bandwidth, weights, log, leave_one_out, rtol);
-  CudaCall call(samples);
-  Tensor density = allocate(samples, params.samples.rows, params.points.cols);
-  params.density = density.mutable_data_ptr();
+Tensor density_by(const Tensor& samples, const Tensor& points, const Tensor& bandwidth, const MaybeTensor& weights,
+                  bool log, bool leave_one_out, std::optional<double> rtol, Method method) {
+  const auto [params, density] =
+      prepare_density<TensorDoor>(samples, points, bandwidth, weights, log, leave_one_out, rtol);
   if (params.samples.rows == 0) return density;
+  CudaCall call(samples);
   const CudaContext& context = call.with_workspace(gaussian_kde_cuda_workspace(params, call.context(), method));
   call.finish(gaussian_kde_cuda(params, context, method), "samples");
   return density;
 }
 
-Tensor gaussian_kde(const Tensor& samples, const Tensor& points, const Tensor& bandwidth,
-                    const std::optional<Tensor>& weights, bool log, bool leave_one_out, std::optional<double> rtol) {
+Tensor gaussian_kde(const Tensor& samples, const Tensor& points, const Tensor& bandwidth, const MaybeTensor& weights,
+                    bool log, bool leave_one_out, std::optional<double> rtol) {
   return density_by(samples, points, bandwidth, weights, log, leave_one_out, rtol, Method::automatic);
 }
 
-Tensor gaussian_kde_by(const Tensor& samples, const Tensor& points, const Tensor& bandwidth,
-                       const std::optional<Tensor>& weights, bool log, bool leave_one_out, std::optional<double> rtol,
-                       std::int64_t method) {
+Tensor gaussian_kde_by(const Tensor& samples, const Tensor& points, const Tensor& bandwidth, const MaybeTensor& weights,
+                       bool log, bool leave_one_out, std::optional<double> rtol, std::int64_t method) {
   check(method >= 0 && method <= static_cast<std::int64_t>(Method::lattice), "method must be 0, 1, 2 or 3");
   return density_by(samples, points, bandwidth, weights, log, leave_one_out, rtol, static_cast<Method>(method));
 }
 
 std::tuple<Tensor, Tensor> gaussian_kde_grid(const Tensor& samples, std::int64_t num_points, const Tensor& bandwidth,
                                              std::optional<double> rtol) {
-  GridParams params = grid_params(samples, num_points, bandwidth, rtol);
-  CudaCall call(samples);
-  Tensor grid = allocate(samples, params.samples.rows, num_points);
-  Tensor density = allocate(samples, params.samples.rows, num_points);
-  params.grid = grid.mutable_data_ptr();
-  params.density = density.mutable_data_ptr();
+  const auto [params, grid, density] = prepare_grid<TensorDoor>(samples, num_points, bandwidth, rtol);
   if (params.samples.rows == 0) return {grid, density};
+  CudaCall call(samples);
   const CudaContext& context = call.with_workspace(gaussian_kde_grid_cuda_workspace(params, call.context()));
   call.finish(gaussian_kde_grid_cuda(params, context), "samples");
   return {grid, density};
 }
 
-Tensor kde_bandwidth(const Tensor& samples, const std::optional<Tensor>& weights, const std::string& rule) {
-  BandwidthParams params = bandwidth_params(samples, weights, rule);
-  CudaCall call(samples);
-  Tensor bandwidth = torch::stable::new_empty(samples, {params.samples.rows}, ScalarType::Double);
-  params.bandwidth = static_cast<double*>(bandwidth.mutable_data_ptr());
+Tensor kde_bandwidth(const Tensor& samples, const MaybeTensor& weights, const std::string& rule) {
+  const auto [params, bandwidth] = prepare_bandwidth<TensorDoor>(samples, weights, rule);
   if (params.samples.rows == 0) return bandwidth;
+  CudaCall call(samples);
   const CudaContext& context = call.with_workspace(bandwidth_cuda_workspace(params));
   call.finish(bandwidth_cuda(params, context), "samples");
   return bandwidth;
@@ -71,4 +63,4 @@ STABLE_TORCH_LIBRARY_IMPL(pruning_ext, CUDA, library) {
   library.impl("_gaussian_kde_by", TORCH_BOX(&gaussian_kde_by));
 }
 
-}  // namespace pruning_ext::kde
+}  // namespace pruning_ext::kde::on_cuda

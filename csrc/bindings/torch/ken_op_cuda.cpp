@@ -1,16 +1,15 @@
+// KEN's row selection on CUDA, for torch.
+#include "bindings/ken_ops.h"
 #include "bindings/torch/cuda_op.h"
-#include "bindings/torch/ken_op.h"
 #include "ken/cuda/ken_cuda.h"
 
-namespace pruning_ext::ken {
+namespace pruning_ext::ken::on_cuda {
 namespace {
 
 Tensor mask_by(const Tensor& weight, std::int64_t k, bool keep_ties, Matching matching) {
-  KenParams params = mask_params(weight, k, keep_ties);
-  CudaCall call(weight);
-  Tensor mask = torch::stable::new_empty(weight, {params.weight.rows, params.weight.cols}, ScalarType::Bool);
-  params.mask = static_cast<bool*>(mask.mutable_data_ptr());
+  const auto [params, mask] = prepare_mask<TensorDoor>(weight, k, keep_ties);
   if (params.weight.rows == 0 || params.weight.cols == 0) return mask;
+  CudaCall call(weight);
   const CudaContext& context = call.with_workspace(ken_mask_cuda_workspace(params, call.context()));
   call.finish(ken_mask_cuda(params, context, matching), "weight");
   return mask;
@@ -37,4 +36,4 @@ STABLE_TORCH_LIBRARY_IMPL(pruning_ext, CUDA, library) {
   library.impl("_ken_mask_by", TORCH_BOX(&ken_mask_by));
 }
 
-}  // namespace pruning_ext::ken
+}  // namespace pruning_ext::ken::on_cuda

@@ -1,35 +1,53 @@
-// The ops' schemas; those that only CUDA has (names with an underscore) stand in its *_op_cuda.cpp. Implementations
-// register themselves beside their kernels; public functions are in pruning_ext/ops.
-#include <torch/csrc/stable/library.h>
+// The ops that torch knows: schemas, and implementations on the CPU, from the families' lists (bindings/*_ops.h). Those
+// on CUDA, and the ops that only CUDA has (names with an underscore), are registered in *_op_cuda.cpp.
+#include "bindings/kde_ops.h"
+#include "bindings/ken_ops.h"
+#include "bindings/mi_ops.h"
+#include "bindings/torch/tensor_door.h"
+
+namespace pruning_ext {
+namespace {
+
+// An op as torch calls it: without a door.
+template <auto op>
+struct OnTensors;
+template <typename Result, typename... Args, Result (*function)(const TensorDoor&, Args...)>
+struct OnTensors<function> {
+  static Result call(Args... args) { return function(TensorDoor{}, args...); }
+};
+
+template <typename Library>
+struct Schemas {
+  template <auto>
+  void op(const char* name, const char* schema) {
+    library.def((std::string(name) + schema).c_str());
+  }
+  Library& library;
+};
+
+template <typename Library>
+struct Implementations {
+  template <auto function>
+  void op(const char* name, const char* /*schema*/) {
+    library.impl(name, TORCH_BOX(&OnTensors<function>::call));
+  }
+  Library& library;
+};
+
+template <typename Registry>
+void register_all(Registry registry) {
+  kde::register_ops<TensorDoor>(registry);
+  ken::register_ops<TensorDoor>(registry);
+  mi::register_ops<TensorDoor>(registry);
+}
+
+}  // namespace
+}  // namespace pruning_ext
 
 STABLE_TORCH_LIBRARY(pruning_ext, library) {
-  // Densities (or their logarithms) at points [R, K] of samples [R, N]; bandwidth float64 [R].
-  library.def(
-      "gaussian_kde(Tensor samples, Tensor points, Tensor bandwidth, Tensor? weights, bool log, bool leave_one_out, "
-      "float? rtol) -> Tensor");
-  // (grid, density), both [R, num_points], on equal steps over each row's range.
-  library.def(
-      "gaussian_kde_grid(Tensor samples, SymInt num_points, Tensor bandwidth, float? rtol) -> (Tensor, Tensor)");
-  // Bandwidth float64 [R] by the rule "scott", "silverman" or "ken".
-  library.def("kde_bandwidth(Tensor samples, Tensor? weights, str rule) -> Tensor");
-  // KEN's selection of k entries in each row of [R, N], bool.
-  library.def("ken_mask(Tensor weight, SymInt k, bool keep_ties) -> Tensor");
-  // (codes uint8 [N, T], edges [N, bins - 1]) of the columns of x [T, N].
-  library.def("discretize(Tensor x, int bins, str strategy) -> (Tensor codes, Tensor edges)");
-  // Codes uint8 [N, T] of x [T, N] by edges [N, bins - 1] that are already there.
-  library.def("encode(Tensor x, Tensor edges) -> Tensor");
-  // Joint counts int32 [N, M, bins, bins] of codes [N, T] and [M, T]; no codes_y: codes_x with itself, here and below.
-  library.def("contingency(Tensor codes_x, Tensor? codes_y, int bins) -> Tensor");
-  // Mutual information [N, M] of all pairs.
-  library.def(
-      "mutual_information(Tensor codes_x, Tensor? codes_y, int bins, str correction, str normalize, str unit, "
-      "bool float64) -> Tensor");
-  // The k best partners of each row, both [N, k], without the [N, M] matrix.
-  library.def(
-      "mutual_information_topk(Tensor codes_x, int k, Tensor? codes_y, int bins, str correction, str normalize, "
-      "str unit, bool float64) -> (Tensor values, Tensor indices)");
-  // Each row's sum over its partners, float64 [N], without the [N, M] matrix.
-  library.def(
-      "mutual_information_sum(Tensor codes_x, Tensor? codes_y, int bins, str correction, str normalize, str unit) -> "
-      "Tensor");
+  pruning_ext::register_all(pruning_ext::Schemas<decltype(library)>{library});
+}
+
+STABLE_TORCH_LIBRARY_IMPL(pruning_ext, CPU, library) {
+  pruning_ext::register_all(pruning_ext::Implementations<decltype(library)>{library});
 }

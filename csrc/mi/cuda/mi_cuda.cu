@@ -89,13 +89,6 @@ std::int64_t carve(const Pairs& pairs, Counting counting, bool packed, std::byte
 
 bool reads_slices(Counting counting) { return counting == Counting::slices || counting == Counting::wgmma; }
 
-bool is_possible(Counting counting, const Pairs& pairs, const CudaContext& context) {
-  if (counting == Counting::wgmma && context.architecture != 90) return false;
-  const std::int64_t most = counting == Counting::atomics ? 256 : counting == Counting::planes ? 32 : 16;
-  const std::int64_t least = reads_slices(counting) ? 9 : 2;
-  return (counting == Counting::atomics || has_terms(pairs.x.samples)) && pairs.bins >= least && pairs.bins <= most;
-}
-
 // Margins of codes, and what the kernel that counts reads of them.
 cudaError_t prepare_codes(const Codes& codes, std::int64_t bins, int shift, Margin* margins, std::int64_t first_row,
                           std::uint32_t* packed_words, bool packed_before, std::uint32_t* planes, Counting counting,
@@ -115,7 +108,8 @@ cudaError_t prepare_codes(const Codes& codes, std::int64_t bins, int shift, Marg
 cudaError_t prepare(const Pairs& pairs, const Estimator& estimator, const CudaContext& context, Counting counting,
                     const PackedPairs& given, PairJob* job, Memory* memory) {
   const bool packed = given.x != nullptr;
-  if (!is_possible(counting, pairs, context) || (packed && counting == Counting::atomics)) return cudaErrorInvalidValue;
+  if (!counting_problem(counting, pairs, context).empty() || (packed && counting == Counting::atomics))
+    return cudaErrorInvalidValue;
   carve(pairs, counting, packed, context.workspace, memory);
   if (packed) memory->x_packed = given.x, memory->y_packed = pairs.symmetric ? given.x : given.y;
   const std::int64_t samples = pairs.x.samples;
@@ -182,7 +176,25 @@ Counting chosen_counting(const Pairs& pairs, const CudaContext& context, Countin
   if (wanted != Counting::automatic) return wanted;
   // From sm_100 on the binary tensor cores are emulated, and beyond 16 bins there are no others.
   const Counting best = context.architecture >= 100 && pairs.bins <= 16 ? Counting::one_hot : Counting::planes;
-  return is_possible(best, pairs, context) ? best : Counting::atomics;
+  return counting_problem(best, pairs, context).empty() ? best : Counting::atomics;
+}
+
+std::string counting_problem(Counting counting, const Pairs& pairs, const CudaContext& context) {
+  const int number = static_cast<int>(counting);
+  if (number < 1 || number > static_cast<int>(Counting::wgmma)) return "counting must be 0 to 5";
+  const std::int64_t most = counting == Counting::atomics ? 256 : counting == Counting::planes ? 32 : 16;
+  const std::int64_t least = reads_slices(counting) ? 9 : 2;
+  if (pairs.bins < least || pairs.bins > most) {
+    return "counting must be another than " + std::to_string(number) + " for " + std::to_string(pairs.bins) +
+           " bins: it takes " + std::to_string(least) + " to " + std::to_string(most);
+  }
+  if (counting != Counting::atomics && !has_terms(pairs.x.samples)) {
+    return "counting must be 1 for " + std::to_string(kMostTerms) + " samples and more";
+  }
+  if (counting == Counting::wgmma && context.architecture != 90) {
+    return "counting 5 is by instructions that only sm_90 has; this GPU is sm_" + std::to_string(context.architecture);
+  }
+  return "";
 }
 
 bool takes_packed(std::int64_t bins, std::int64_t samples) { return bins <= 16 && has_terms(samples); }

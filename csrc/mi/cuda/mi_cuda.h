@@ -1,6 +1,8 @@
 // Mutual information on CUDA: counting kernels behind one interface, information in their epilogue.
 #pragma once
 
+#include <string>
+
 #include "common/cuda.h"
 #include "mi/mi.h"
 #include "mi/mi_math.h"
@@ -50,6 +52,9 @@ struct PairJob {  // what the counting kernels share
 // What `wanted` means here: how pairs are counted if nobody says depends on bins, samples and the architecture. The
 // other functions take what this gives, never `automatic`.
 Counting chosen_counting(const Pairs& pairs, const CudaContext& context, Counting wanted = Counting::automatic);
+
+// Empty where the counting can count these pairs on this GPU, else a sentence that says why not.
+std::string counting_problem(Counting counting, const Pairs& pairs, const CudaContext& context);
 
 // Codes that are packed already (discretize_cuda), in place of pairs.x and pairs.y, whose data nobody looks at then.
 struct PackedPairs {

@@ -191,7 +191,8 @@ void run() {
            {Normalization::none, Normalization::min, Normalization::sqrt, Normalization::max, Normalization::mean}) {
         ++turn;
         Estimator e;
-        e.normalization = norm, e.bits = turn % 2, e.miller_madow = turn % 3 == 0;
+        e.normalization = norm, e.bits = turn % 2;
+        if (turn % 3 == 0) e.correction = Correction::miller_madow;
         one<float>(way, 6, turn % 2 ? 0 : 4, 130, bins, e, 1 + turn % 3, turn % 4 == 1);
         one<double>(way, 5, turn % 2 ? 3 : 0, 97, bins, e, 1, turn % 4 == 2);
       }

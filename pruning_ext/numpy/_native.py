@@ -1,4 +1,4 @@
-"""What the functions on NumPy arrays ask of their arrays; no torch here."""
+"""The compiled core: calling its ops, and the checks that all functions on arrays share; no torch here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pruning_ext._arguments import check_at_least
+from pruning_ext._build import native
 
 _FLOATS = (np.float64, np.float32, np.float16)
+
+
+def call(op: str, num_threads: int, *args: Any) -> Any:
+    """Run a native op on at most so many threads (0: as many as the machine has)."""
+    return getattr(native(), op)(*args, num_threads)
 
 
 def check_floating(name: str, array: object) -> None:
