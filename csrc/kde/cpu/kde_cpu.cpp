@@ -34,7 +34,7 @@ void store(void* out, DType dtype, std::int64_t index, double value) {
 
 // Row r of the weights, fit to be summed up; false if they are no weights.
 bool load_weights(const Matrix& w, std::int64_t r, double* out) {
-  const RowRange range = active_kernels().load(w.row(r), w.dtype, w.col_stride, w.cols, out);
+  const RowRange range = load_row(w, r, out);
   if (!range.finite || range.low < 0 || range.high <= 0) return false;
   const double factor = weight_factor(range.high);
   for (std::int64_t i = 0; i < w.cols && factor != 1; ++i) out[i] *= factor;
@@ -79,14 +79,13 @@ class RowDensity {
 
  private:
   Fault load(std::int64_t r) {
-    const auto& kernels = active_kernels();
     const Matrix &x = params_.samples, &p = params_.points, &w = params_.weights;
     const std::int64_t n = x.cols, k = p.cols;
     double* samples = sample_buffer_.reserve(n);
     double* points = point_buffer_.reserve(k);
-    samples_ = kernels.load(x.row(r), x.dtype, x.col_stride, n, samples);
+    samples_ = load_row(x, r, samples);
     if (!samples_.finite) return Fault::not_finite;
-    points_ = kernels.load(p.row(r), p.dtype, p.col_stride, k, points);
+    points_ = load_row(p, r, points);
     if (!points_.finite) return Fault::bad_points;
     double* weights = nullptr;
     weight_sum_ = static_cast<double>(n);
@@ -154,8 +153,7 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
     AlignedBuffer<double> samples, points, sums;
     samples.reserve(n), points.reserve(k), sums.reserve(k);
     for (std::int64_t r = begin; r < end; ++r) {
-      const RowRange range = active_kernels().load(params.samples.row(r), params.samples.dtype,
-                                                   params.samples.col_stride, n, samples.data());
+      const RowRange range = load_row(params.samples, r, samples.data());
       const double h = params.bandwidth[r];
       if (!range.finite || !(h > 0) || std::isinf(h)) {
         fault.report(range.finite ? Fault::bad_bandwidth : Fault::not_finite, r);
@@ -192,7 +190,7 @@ Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_
     samples.reserve(n);
     for (std::int64_t r = begin; r < end; ++r) {
       Fault found = Fault::none;
-      const RowRange range = active_kernels().load(x.row(r), x.dtype, x.col_stride, n, samples.data());
+      const RowRange range = load_row(x, r, samples.data());
       if (!range.finite) found = Fault::not_finite;
       if (found == Fault::none && w.data != nullptr) {
         if (!load_weights(w, r, weights.reserve(n))) found = Fault::bad_weights;

@@ -29,8 +29,7 @@ class RowSelector {
     const std::int64_t n = params_.weight.cols;
     bool* mask = params_.mask + r * n;
     row_ = row_buffer_.reserve(n);
-    range_ =
-        kde::active_kernels().load(params_.weight.row(r), params_.weight.dtype, params_.weight.col_stride, n, row_);
+    range_ = load_row(params_.weight, r, row_);
     if (!range_.finite) return Fault::not_finite;
     if (params_.k >= n || params_.k == 0 || range_.low == range_.high) {
       // A constant row has no bandwidth; all its entries are ties of the first k.
@@ -124,7 +123,7 @@ class RowSelector {
   kde::RowSolver solver_;
   SortedGroups groups_;
   GreedyMatcher matcher_;
-  kde::RowRange range_{};
+  RowRange range_{};
   double *row_ = nullptr, *grid_ = nullptr, *buckets_ = nullptr;
   std::int64_t* point_order_ = nullptr;
   AlignedBuffer<double> row_buffer_, grid_buffer_, bucket_buffer_, scratch_;

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "common/aligned_buffer.h"
-#include "kde/cpu/kde_kernels.h"
+#include "common/row_kernels.h"
 #include "mi/cpu/edges.h"
 #include "mi/cpu/plane_kernels.h"
 #include "mi/cpu/radix_sort.h"
@@ -28,11 +28,11 @@ class Columns {
   };
 
   Column load(std::int64_t column) {
-    const std::int64_t samples = x_.rows, size = dtype_size(x_.dtype);
+    const std::int64_t samples = x_.rows;
     if (column < first_ || column >= last_) copy_tile(column);
     double* doubles = doubles_.reserve(samples);
-    const char* source = tile_.data() + (column - first_) * size;
-    const kde::RowRange range = kde::active_kernels().load(source, x_.dtype, kTileColumns, samples, doubles);
+    const Matrix tile{tile_.data(), x_.dtype, kTileColumns, samples, 1, kTileColumns};  // a column is a row of it
+    const RowRange range = load_row(tile, column - first_, doubles);
     if (!range.finite) return {nullptr, {}};
     Value* values = values_.reserve(samples);
     for (std::int64_t t = 0; t < samples; ++t) values[t] = static_cast<Value>(doubles[t]);
