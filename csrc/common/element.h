@@ -24,23 +24,26 @@ PRUNING_EXT_HOST_DEVICE inline Real element(const Matrix& m, std::int64_t r, std
 }
 
 // Unsigned integers in the order of the floats: 0 is in the middle, negative ones lie below by their magnitude. What a
-// 16-bit float leaves zero is zero in its key, so that sorts have less to look at.
+// 16-bit float leaves zero is zero in its key, so that sorts have less to look at. Without a branch: `sign` is all ones
+// for a negative float, and -x is (x ^ ones) - ones.
 PRUNING_EXT_HOST_DEVICE inline std::uint32_t ordered_bits(float value) {
-  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, value);
-  return bits & 0x80000000u ? 0u - bits : bits | 0x80000000u;
+  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, value), sign = 0u - (bits >> 31);
+  return (bits ^ (sign | 0x80000000u)) - sign;
 }
 
 PRUNING_EXT_HOST_DEVICE inline std::uint64_t ordered_bits(double value) {
-  const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, value);
-  return bits & 0x8000000000000000u ? 0u - bits : bits | 0x8000000000000000u;
+  const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, value), sign = 0u - (bits >> 63);
+  return (bits ^ (sign | 0x8000000000000000u)) - sign;
 }
 
 PRUNING_EXT_HOST_DEVICE inline float ordered_value(std::uint32_t key) {
-  return __builtin_bit_cast(float, key & 0x80000000u ? key ^ 0x80000000u : 0u - key);
+  const std::uint32_t sign = (key >> 31) - 1u;
+  return __builtin_bit_cast(float, (key ^ (sign | 0x80000000u)) - sign);
 }
 
 PRUNING_EXT_HOST_DEVICE inline double ordered_value(std::uint64_t key) {
-  return __builtin_bit_cast(double, key & 0x8000000000000000u ? key ^ 0x8000000000000000u : 0u - key);
+  const std::uint64_t sign = (key >> 63) - 1u;
+  return __builtin_bit_cast(double, (key ^ (sign | 0x8000000000000000u)) - sign);
 }
 
 // Whether a variance is far enough from the ends of float64 to be what the samples say; else they are to be scaled.

@@ -6,9 +6,9 @@
 
 #include "common/aligned_buffer.h"
 #include "common/row_kernels.h"
+#include "mi/cpu/column_sorter.h"
 #include "mi/cpu/edges.h"
 #include "mi/cpu/plane_kernels.h"
-#include "mi/cpu/radix_sort.h"
 #include "mi/mi.h"
 
 namespace pruning_ext::mi {
