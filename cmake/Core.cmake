@@ -19,7 +19,6 @@ add_library(pruning_ext_core STATIC
   csrc/mi/cpu/sparse_tables.cpp
   csrc/mi/cpu/mi_cpu.cpp
   csrc/mi/cpu/reductions_cpu.cpp
-  csrc/mi/cpu/edges.cpp
   csrc/mi/cpu/discretize_cpu.cpp)
 add_library(pruning_ext::core ALIAS pruning_ext_core)
 set_target_properties(pruning_ext_core PROPERTIES EXPORT_NAME core)
