@@ -23,6 +23,15 @@ PRUNING_EXT_HOST_DEVICE inline Real element(const Matrix& m, std::int64_t r, std
   return value + Real(0);
 }
 
+// Element `at` of a contiguous array of float32 or float64.
+PRUNING_EXT_HOST_DEVICE inline void store_element(void* out, DType dtype, std::int64_t at, double value) {
+  if (dtype == DType::float64) {
+    static_cast<double*>(out)[at] = value;
+  } else {
+    static_cast<float*>(out)[at] = static_cast<float>(value);
+  }
+}
+
 // Unsigned integers in the order of the floats: 0 is in the middle, negative ones lie below by their magnitude. What a
 // 16-bit float leaves zero is zero in its key, so that sorts have less to look at. Without a branch: `sign` is all ones
 // for a negative float, and -x is (x ^ ones) - ones.
@@ -45,8 +54,5 @@ PRUNING_EXT_HOST_DEVICE inline double ordered_value(std::uint64_t key) {
   const std::uint64_t sign = (key >> 63) - 1u;
   return __builtin_bit_cast(double, (key ^ (sign | 0x8000000000000000u)) - sign);
 }
-
-// Whether a variance is far enough from the ends of float64 to be what the samples say; else they are to be scaled.
-PRUNING_EXT_HOST_DEVICE inline bool holds_variance(double variance) { return variance > 1e-280 && variance < 1e280; }
 
 }  // namespace pruning_ext

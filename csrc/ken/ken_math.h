@@ -13,6 +13,12 @@ constexpr double kCoarseError = 2e-6, kFineError = 1e-13, kTailError = 1e-15;
 // An error of the highest peak above this leaves too many buckets undecided to be worth the method.
 constexpr double kMostError = 0.05;
 
+// Whether the lattices serve a row in which no density exceeds `highest`.
+PRUNING_EXT_HOST_DEVICE inline bool coarse_serves(double highest) { return highest * kCoarseError < kMostError; }
+PRUNING_EXT_HOST_DEVICE inline bool fine_serves(double highest) {
+  return highest * (kFineError + kTailError) < kMostError;
+}
+
 // Whether a density with this relative error may round to either of two integers. No density exceeds `highest`.
 PRUNING_EXT_HOST_DEVICE inline bool is_undecided(double density, double error, double highest) {
   return fabs(density - floor(density) - 0.5) <= error * density + kTailError * highest;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/element.h"
 #include "kde/cpu/row_bandwidth.h"
 #include "kde/cpu/row_sums.h"
 #include "kde/cpu/tails.h"
@@ -11,25 +12,10 @@
 namespace pruning_ext::kde {
 namespace {
 
-// Below this share of the largest possible sum a lattice's relative error is no longer bounded (kde.h); the direct sum
-// holds until its terms leave the range of float64.
-constexpr double kLatticeFloor = 1e-12;
-constexpr double kDirectFloor = 1e-290;
-// With less than this left of a sum once its own sample is taken away, cancellation would show.
-constexpr double kLeastRemainder = 0.1;
-
 bool lacks_samples(const Matrix& samples) { return samples.rows > 0 && samples.cols < 1; }
 
 std::int64_t rows_per_task(std::int64_t n, std::int64_t k) {
   return std::max<std::int64_t>(1, (std::int64_t{1} << 14) / std::max<std::int64_t>(n + k, 1));
-}
-
-void store(void* out, DType dtype, std::int64_t index, double value) {
-  if (dtype == DType::float64) {
-    static_cast<double*>(out)[index] = value;
-  } else {
-    static_cast<float*>(out)[index] = static_cast<float>(value);
-  }
 }
 
 // Row r of the weights, fit to be summed up; false if they are no weights.
@@ -49,12 +35,13 @@ class RowDensity {
     const Fault fault = load(r);
     if (fault != Fault::none) return fault;
     solver_.solve(row_, samples_, points_, params_.accuracy);
-    const double floor = (params_.accuracy == Accuracy::exact ? kDirectFloor : kLatticeFloor) * weight_sum_;
+    const double floor = (params_.accuracy == Accuracy::exact ? kDirectFloor : kFastFloor) * weight_sum_;
     const double log_h = std::log(row_.bandwidth) + kLogSqrt2Pi;
     const PerBandwidth density(row_.bandwidth);
+    const auto weights = [this](std::int64_t i) { return weight(i); };
     is_sorted_ = false;
     for (std::int64_t j = 0; j < row_.k; ++j) {
-      const double total = params_.leave_one_out ? weight_without(j) : weight_sum_;
+      const double total = params_.leave_one_out ? weight_without(weights, row_.n, j, weight_sum_) : weight_sum_;
       double value = row_.sums[j];
       bool trusted = !params_.log || value >= floor;
       if (params_.leave_one_out) {
@@ -72,7 +59,7 @@ class RowDensity {
         const double log_density = repaired(j) - std::log(total) - log_h;
         result = params_.log ? log_density : std::exp(log_density);
       }
-      store(params_.density, params_.density_dtype, r * row_.k + j, result);
+      store_element(params_.density, params_.density_dtype, r * row_.k + j, result);
     }
     return Fault::none;
   }
@@ -102,14 +89,6 @@ class RowDensity {
   }
 
   double weight(std::int64_t i) const { return row_.weights == nullptr ? 1.0 : row_.weights[i]; }
-
-  double weight_without(std::int64_t j) const {
-    const double rest = weight_sum_ - weight(j);
-    if (rest >= kLeastRemainder * weight_sum_) return rest;
-    double sum = 0;
-    for (std::int64_t i = 0; i < row_.n; ++i) sum += i == j ? 0.0 : weight(i);
-    return sum;
-  }
 
   double repaired(std::int64_t j) {
     if (!is_sorted_) tails_.assign(solver_.sort(row_), row_.bandwidth);
@@ -159,13 +138,10 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
         fault.report(range.finite ? Fault::bad_bandwidth : Fault::not_finite, r);
         continue;
       }
-      // Where the range itself leaves float64, the grid is made in quarters.
-      const double unit = std::isfinite(range.high - range.low) ? 1 : 4, low = range.low / unit,
-                   high = range.high / unit;
-      const double step = k > 1 ? (high - low) / static_cast<double>(k - 1) : 0;
+      const RowGrid grid(range.low, range.high, k);
       for (std::int64_t j = 0; j < k; ++j) {
-        const double point = grid_point(low, high, step, j, k) * unit;
-        store(params.grid, params.dtype, r * k + j, point);
+        const double point = grid.point(j);
+        store_element(params.grid, params.dtype, r * k + j, point);
         // The density belongs to the point as it is returned, rounded to the output's dtype.
         points.data()[j] = params.dtype == DType::float64 ? point : static_cast<double>(static_cast<float>(point));
       }
@@ -174,7 +150,7 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
       const PerBandwidth density(h);
       const double share = 1 / static_cast<double>(n);
       for (std::int64_t j = 0; j < k; ++j)
-        store(params.density, params.dtype, r * k + j, density(sums.data()[j] * share));
+        store_element(params.density, params.dtype, r * k + j, density(sums.data()[j] * share));
     }
   });
   return fault.status();

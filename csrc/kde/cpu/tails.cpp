@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "kde/kde_math.h"
-
 namespace pruning_ext::kde {
 namespace {
 
@@ -17,18 +15,6 @@ constexpr double kNegligible = 30;
 constexpr double kMostSlope = 0.5, kMostRadius = 0.125;  // |z| r, r
 
 }  // namespace
-
-void LogSum::add(double term) {
-  if (term == -INFINITY) return;
-  if (term > largest_) {
-    sum_ = sum_ * std::exp(largest_ - term) + 1;
-    largest_ = term;
-  } else {
-    sum_ += std::exp(term - largest_);
-  }
-}
-
-double LogSum::value() const { return largest_ + std::log(sum_); }
 
 void TailSums::assign(const SortedRow& row, double bandwidth) {
   row_ = row;
@@ -58,7 +44,7 @@ double TailSums::exponent_at(double sample, double point) const {
 // n * heaviest * exp(exponent). A square that leaves float64 is nothing, too.
 bool TailSums::is_negligible(const Query& query, double exponent) const {
   if (exponent == -INFINITY) return true;
-  const double above = exponent + log_weight_ + kNegligible - query.sum.largest();
+  const double above = exponent + log_weight_ + kNegligible - query.sum.largest;
   // The sum has its largest term and at most n: mostly that says it without its logarithm.
   if (above < 0 || above >= log_count_) return above < 0;
   return exponent + log_weight_ + kNegligible < query.sum.value();

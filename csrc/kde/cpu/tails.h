@@ -13,24 +13,13 @@
 // between it and where the terms vanish, a logarithm of N times a few dozen at most.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "common/aligned_buffer.h"
 #include "kde/cpu/row_sums.h"
+#include "kde/kde_math.h"
 
 namespace pruning_ext::kde {
-
-// log sum_i exp(term_i), term by term.
-class LogSum {
- public:
-  void add(double term);  // -inf adds nothing
-  double value() const;   // -inf while there is nothing
-  double largest() const { return largest_; }
-
- private:
-  double largest_ = -INFINITY, sum_ = 0;
-};
 
 // One per thread; keeps its scratch memory from row to row.
 class TailSums {

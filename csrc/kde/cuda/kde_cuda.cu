@@ -1,11 +1,11 @@
 // Which method for which call, and how many rows and points at a time.
 #include "kde/cuda/kde_cuda.h"
 
+#include "kde/kde_math.h"
+
 namespace pruning_ext::kde {
 namespace {
 
-// Below this share of the largest possible sum a method's relative error is no longer bounded (kde.h).
-constexpr double kFastFloor = 1e-12, kDirectFloor = 1e-290;
 constexpr std::int64_t kMostRows = 0x7fffffff;             // blocks of a launch
 constexpr std::int64_t kMostSums = std::int64_t{1} << 25;  // 256 MB of float64 between two kernels
 constexpr std::int64_t kPointTile = 4096;                  // of what a block takes at a time, a multiple

@@ -275,16 +275,10 @@ __global__ void __launch_bounds__(kThreads, 2) grid_kernel(GridParams params, co
   const std::int64_t k = params.num_points;
   for (std::int64_t r = blockIdx.x; r < params.samples.rows; r += gridDim.x) {
     const RowFacts& row = facts[r];
-    // Where the range itself leaves float64, the grid is made in quarters.
-    const double unit = isfinite(row.high - row.low) ? 1 : 4, low = row.low / unit, high = row.high / unit;
-    const double step = k > 1 ? (high - low) / static_cast<double>(k - 1) : 0;
+    const RowGrid grid(row.low, row.high, k);
     for (std::int64_t j = threadIdx.x; j < k; j += blockDim.x) {
-      const double point = row.fault == Fault::none ? grid_point(low, high, step, j, k) * unit : __builtin_nan("");
-      if (params.dtype == DType::float64) {
-        static_cast<double*>(params.grid)[r * k + j] = point;
-      } else {
-        static_cast<float*>(params.grid)[r * k + j] = static_cast<float>(point);
-      }
+      const double point = row.fault == Fault::none ? grid.point(j) : __builtin_nan("");
+      store_element(params.grid, params.dtype, r * k + j, point);
     }
   }
 }

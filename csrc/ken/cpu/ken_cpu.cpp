@@ -61,7 +61,7 @@ class RowSelector {
   void make_grid() {
     const std::int64_t k = params_.k;
     grid_ = grid_buffer_.reserve(k);
-    const double step = k > 1 ? (range_.high - range_.low) / static_cast<double>(k - 1) : 0;
+    const double step = kde::grid_step(range_.low, range_.high, k);
     for (std::int64_t j = 0; j < k; ++j) grid_[j] = kde::grid_point(range_.low, range_.high, step, j, k);
   }
 
@@ -71,8 +71,8 @@ class RowSelector {
     const double h = kde::row_bandwidth(kde::BandwidthRule::ken, row_, nullptr, n, range_, scratch_);
     const double scale = kde::kInvSqrt2Pi / (h * static_cast<double>(n));
     const double highest = kde::kInvSqrt2Pi / h;  // no density exceeds it
-    const bool coarse = highest * kCoarseError < kMostError;
-    const bool fine = highest * (kFineError + kTailError) < kMostError;
+    const bool coarse = coarse_serves(highest);
+    const bool fine = fine_serves(highest);
     const Accuracy accuracy = coarse ? Accuracy::relative_1e5 : fine ? Accuracy::relative_1e12 : Accuracy::exact;
     const double error = coarse ? kCoarseError : fine ? kFineError : 0;
     kde::RowSums sums{row_, nullptr, n, grid_, k, range_.low, h, buckets_};

@@ -50,7 +50,7 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
     for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask(i) = all || (row.finite && i < params.k);
     return;
   }
-  if (P::kCoarse && !(kde::kInvSqrt2Pi / row.bandwidth * kCoarseError < kMostError)) {
+  if (P::kCoarse && !coarse_serves(kde::kInvSqrt2Pi / row.bandwidth)) {
     if (threadIdx.x == 0) job.list[atomicAdd(job.list_count, 1ull)] = r;
     return;
   }
@@ -60,7 +60,7 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
   __shared__ GridPoints points;  // these two, not in the registers of every thread
   __shared__ RowScale scale;
   if (threadIdx.x == 0) {
-    points = {row.low, row.high, k > 1 ? (row.high - row.low) / static_cast<double>(k - 1) : 0, k};
+    points = {row.low, row.high, kde::grid_step(row.low, row.high, k), k};
     scale = {row.bandwidth, kde::kInvSqrt2Pi / (row.bandwidth * static_cast<double>(n)),
              kde::kInvSqrt2Pi / row.bandwidth};
   }

@@ -39,7 +39,7 @@ __device__ void order_points(const SortedRow<typename P::Key>& row, const GridPo
   using Bucket = typename P::Bucket;
   const double error = P::kCoarse ? kCoarseError : kFineError;
   Bucket* const buckets = reinterpret_cast<Bucket*>(memory + layout.buckets);
-  const bool approximate = P::kCoarse || scale.highest * (kFineError + kTailError) < kMostError;
+  const bool approximate = P::kCoarse || fine_serves(scale.highest);
   for (unsigned j = threadIdx.x; j < points.count; j += blockDim.x) buckets[j] = 0;
   __syncthreads();
   if (approximate) {
@@ -133,7 +133,7 @@ __device__ RowShape load_row(const KenJob<P>& job, std::int64_t r, unsigned char
       high *= factor;
     }
     const double variance = variance_of<false>(n, value, 0);
-    if (!holds_variance(variance)) {
+    if (!kde::holds_variance(variance)) {
       const int exponent = ilogb(fmax(fabs(low), fabs(high)));
       const double scaled = variance_of<true>(n, value, exponent);
       return {low, high, ldexp(bandwidth_of(scaled, job.shrink), exponent), finite != 0};
