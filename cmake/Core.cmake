@@ -30,7 +30,7 @@ pruning_ext_own(pruning_ext_core)
 
 # Kernel files, compiled once for each instruction set (csrc/common/cpu_isa.h).
 set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/common/row_kernels.cpp csrc/kde/cpu/kde_kernels.cpp
-  csrc/mi/cpu/plane_kernels.cpp csrc/mi/cpu/byte_kernels.cpp)
+  csrc/mi/cpu/encode_kernels.cpp csrc/mi/cpu/plane_kernels.cpp csrc/mi/cpu/byte_kernels.cpp)
 set(PRUNING_EXT_ISAS baseline)
 set(PRUNING_EXT_FLAGS_baseline "")
 # The compiler is asked: on macOS CMAKE_SYSTEM_PROCESSOR is the host's, whatever it builds for, and cross builds may lack it.

@@ -5,16 +5,11 @@
 
 #include <cstdint>
 
+#include "common/vectors.h"
+
 namespace pruning_ext {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
 constexpr int kLanes = kVectorBytes / 8;
 
 typedef double Doubles __attribute__((vector_size(kVectorBytes)));

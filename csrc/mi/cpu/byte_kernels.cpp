@@ -15,25 +15,18 @@
 #include <immintrin.h>
 #endif
 
+#include "common/vectors.h"
+
 namespace pruning_ext::mi::bytes::PRUNING_EXT_ISA {
 namespace {
 
-#define PRUNING_EXT_INLINE inline __attribute__((always_inline))
+typedef std::uint8_t Lanes __attribute__((vector_size(kVectorBytes), may_alias));
 
-#if defined(__AVX512F__)
-constexpr int kBytes = 64;
-#elif defined(__AVX2__)
-constexpr int kBytes = 32;
-#else
-constexpr int kBytes = 16;
-#endif
-typedef std::uint8_t Lanes __attribute__((vector_size(kBytes), may_alias));
-
-constexpr int kParts = kColumns / kBytes;  // registers that a sample fills
-constexpr int kEight = 8;                  // samples that registers hold while they are sorted
-constexpr int kLevels = 4;                 // ranks that are counted together
-constexpr int kMaxLevel = 33;              // from which rank on columns are counted one by one,
-constexpr int kFew = 3;                    // or if there are no more than so many with a rank
+constexpr int kParts = kColumns / kVectorBytes;  // registers that a sample fills
+constexpr int kEight = 8;                        // samples that registers hold while they are sorted
+constexpr int kLevels = 4;                       // ranks that are counted together
+constexpr int kMaxLevel = 33;                    // from which rank on columns are counted one by one,
+constexpr int kFew = 3;                          // or if there are no more than so many with a rank
 
 PRUNING_EXT_INLINE Lanes all(std::uint8_t value) { return Lanes{} + value; }
 
@@ -57,10 +50,10 @@ PRUNING_EXT_INLINE std::uint64_t mask_of(const Lanes& truths) {
   return static_cast<std::uint32_t>(_mm_movemask_epi8((__m128i)truths));
 #else
   // Lane i of a word keeps its bit i; the product's highest byte is their sum, which carries nothing.
-  typedef std::uint64_t Words __attribute__((vector_size(kBytes)));
+  typedef std::uint64_t Words __attribute__((vector_size(kVectorBytes)));
   const Words kept = (Words)truths & 0x8040201008040201;
   std::uint64_t mask = 0;
-  for (int w = 0; w < kBytes / 8; ++w) mask |= (kept[w] * 0x0101010101010101 >> 56) << (8 * w);
+  for (int w = 0; w < kVectorBytes / 8; ++w) mask |= (kept[w] * 0x0101010101010101 >> 56) << (8 * w);
   return mask;
 #endif
 }
@@ -175,7 +168,7 @@ PRUNING_EXT_INLINE void count_levels(const Lanes* lines, std::int64_t size, std:
 // Counts one column's samples of ranks from `level` on.
 void count_alone(const std::uint8_t* lines, std::int64_t size, std::int64_t level, std::uint8_t* higher) {
   for (std::int64_t i = level; i < size; ++i) {
-    const std::int64_t rank = lines[i * kBytes];
+    const std::int64_t rank = lines[i * kVectorBytes];
     if (rank >= level) ++higher[rank * kColumns];
   }
 }

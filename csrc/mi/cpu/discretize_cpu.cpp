@@ -7,7 +7,7 @@
 #include "common/aligned_buffer.h"
 #include "common/row_kernels.h"
 #include "mi/cpu/column_sorter.h"
-#include "mi/cpu/plane_kernels.h"
+#include "mi/cpu/encode_kernels.h"
 #include "mi/edges.h"
 #include "mi/mi.h"
 
@@ -66,11 +66,11 @@ class Columns {
 };
 
 void encode(const float* values, std::int64_t n, const float* edges, std::int64_t num_edges, std::uint8_t* codes) {
-  active_kernels().encode32(values, n, edges, num_edges, codes);
+  encoding::active_kernels().encode32(values, n, edges, num_edges, codes);
 }
 
 void encode(const double* values, std::int64_t n, const double* edges, std::int64_t num_edges, std::uint8_t* codes) {
-  active_kernels().encode64(values, n, edges, num_edges, codes);
+  encoding::active_kernels().encode64(values, n, edges, num_edges, codes);
 }
 
 template <typename Value>

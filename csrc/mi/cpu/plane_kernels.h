@@ -53,11 +53,6 @@ struct Kernels {
   void (*add)(const std::uint16_t* counts, std::int64_t size, std::uint32_t* total);
   CountKernels<std::uint16_t> short_counts;
   CountKernels<std::uint32_t> long_counts;
-  // Code of each value: how many of the increasing edges are at most the value.
-  void (*encode32)(const float* values, std::int64_t n, const float* edges, std::int64_t num_edges,
-                   std::uint8_t* codes);
-  void (*encode64)(const double* values, std::int64_t n, const double* edges, std::int64_t num_edges,
-                   std::uint8_t* codes);
 };
 
 // The adders of each bin: three running words, and two for each further power of two up to kMaxSamples / kGroup.
