@@ -120,22 +120,22 @@ cudaError_t prepare(const Pairs& pairs, const Estimator& estimator, const CudaCo
   if (packed) memory->x_packed = given.x, memory->y_packed = pairs.symmetric ? given.x : given.y;
   const std::int64_t samples = pairs.x.samples;
   const int shift = term_shift(samples);
-  *job = {pairs,
-          scale_for(estimator, samples),
-          shift,
-          memory->terms,
-          memory->x_margins,
-          memory->y_margins,
-          0,
-          pairs.x.rows,
-          pairs.symmetric,
-          nullptr,
-          DType::float64,
-          nullptr,
-          memory->x_packed,
-          memory->y_packed,
-          memory->x_planes,
-          memory->y_planes};
+  *job = {.pairs = pairs,
+          .scale = scale_for(estimator, samples),
+          .shift = shift,
+          .terms = memory->terms,
+          .x_margins = memory->x_margins,
+          .y_margins = memory->y_margins,
+          .first_row = 0,
+          .rows = pairs.x.rows,
+          .mirror = pairs.symmetric,
+          .information = nullptr,
+          .dtype = DType::float64,
+          .counts = nullptr,
+          .x_packed = memory->x_packed,
+          .y_packed = memory->y_packed,
+          .x_planes = memory->x_planes,
+          .y_planes = memory->y_planes};
   if (memory->terms != nullptr) {
     PRUNING_EXT_TRY_CUDA(launch(terms_kernel, blocks_for((samples + kThreads) / kThreads), kThreads, 0, context.stream,
                                 memory->terms, samples, shift));

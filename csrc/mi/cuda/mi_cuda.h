@@ -40,8 +40,8 @@ struct PairJob {  // what the counting kernels share
   void* information;  // [rows, M], row first_row first
   DType dtype;
   std::int32_t* counts;  // [N, M, bins, bins] instead of the information, or nullptr
-  const std::uint32_t*
-      x_packed;  // PackedCodes' words (Counting::slices and wgmma: transposed); what the others read is made of it
+  // PackedCodes' words (Counting::slices and wgmma: transposed); what the others read is made of them.
+  const std::uint32_t* x_packed;
   const std::uint32_t* y_packed;
   const std::uint32_t* x_planes;  // Counting::planes: fragments (count_planes.cu)
   const std::uint32_t* y_planes;
