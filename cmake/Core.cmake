@@ -4,7 +4,7 @@ add_library(pruning_ext_core STATIC
   csrc/kde/cpu/lattice_tables.cpp
   csrc/kde/cpu/row_bandwidth.cpp
   csrc/kde/cpu/row_sums.cpp
-  csrc/kde/cpu/tails.cpp
+  csrc/kde/cpu/log_sum_tree.cpp
   csrc/kde/cpu/kde_cpu.cpp
   csrc/ken/cpu/sorted_groups.cpp
   csrc/ken/cpu/matching.cpp

@@ -1,12 +1,12 @@
-// Rows over threads: load a row, find its sums (row_sums.h), repair what a fast method cannot give (tails.h),
+// Rows over threads: load a row, find its sums (row_sums.h), repair what a fast method cannot give (log_sum_tree.h),
 // normalise.
 #include <algorithm>
 #include <cmath>
 
 #include "common/element.h"
+#include "kde/cpu/log_sum_tree.h"
 #include "kde/cpu/row_bandwidth.h"
 #include "kde/cpu/row_sums.h"
-#include "kde/cpu/tails.h"
 #include "kde/kde_math.h"
 
 namespace pruning_ext::kde {
@@ -91,14 +91,14 @@ class RowDensity {
   double weight(std::int64_t i) const { return row_.weights == nullptr ? 1.0 : row_.weights[i]; }
 
   double repaired(std::int64_t j) {
-    if (!is_sorted_) tails_.assign(solver_.sort(row_), row_.bandwidth);
+    if (!is_sorted_) tree_.assign(solver_.sort(row_), row_.bandwidth);
     is_sorted_ = true;
-    return tails_.log_sum(row_.points[j], params_.leave_one_out ? j : -1);
+    return tree_.log_sum(row_.points[j], params_.leave_one_out ? j : -1);
   }
 
   const KdeParams& params_;
   RowSolver solver_;
-  TailSums tails_;
+  LogSumTree tree_;
   AlignedBuffer<double> sample_buffer_, point_buffer_, weight_buffer_, sum_buffer_;
   RowSums row_{};
   RowRange samples_{}, points_{};

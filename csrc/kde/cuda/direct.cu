@@ -46,7 +46,7 @@ __device__ void sum_segment(const SumsJob& job, std::int64_t r, const Term& term
       x[i] = i < staged ? term.position(element<double>(job.params.samples, r, stage + i)) : Term::far_away();
       if constexpr (kWeighted) {
         const double weight = i < staged ? element<double>(job.params.weights, r, stage + i) : 0;
-        w[i] = static_cast<Sum>(job.facts[r].weight_factor * weight);
+        w[i] = static_cast<Sum>(job.statistics[r].weight_factor * weight);
       }
     }
     __syncthreads();
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(kThreads, sizeof(typename Term::Sum) == 4 ? 8 
   const std::int64_t end = begin + job.segment_size < n ? begin + job.segment_size : n;
   for (std::int64_t row = blockIdx.x; row < job.rows; row += gridDim.x) {
     const std::int64_t r = job.first_row + row;
-    if (job.facts[r].fault != Fault::none) continue;
+    if (job.statistics[r].fault != Fault::none) continue;
     for (std::int64_t first_point = blockIdx.y * kTile; first_point < k; first_point += gridDim.y * kTile) {
       double sums[kPoints];
       if (!sum_points<Term, kWeighted>(job, r, first_point, begin, end, sums)) {

@@ -1,6 +1,6 @@
 // Densities from sums: adds up the segments, takes away the sample that is left out, normalises, and sums again by
 // streaming log-sum-exp over the whole row what a fast method cannot give: logarithms far from every sample, and what
-// is left at a sample without itself. (kde_cpu.cpp and tails.cpp, point by point.)
+// is left at a sample without itself. (kde_cpu.cpp and log_sum_tree.cpp, point by point.)
 //
 // A block takes 256 points of a row, one for each thread; the points that need repair are served one after the other by
 // their warp, its lanes striding over the samples.
@@ -16,7 +16,7 @@ constexpr int kThreads = 256;
 
 __device__ double weight_of(const SumsJob& job, std::int64_t r, std::int64_t i) {
   const Matrix& weights = job.params.weights;
-  return weights.data == nullptr ? 1.0 : job.facts[r].weight_factor * element<double>(weights, r, i);
+  return weights.data == nullptr ? 1.0 : job.statistics[r].weight_factor * element<double>(weights, r, i);
 }
 
 // log sum_{i != skip} w_i exp(-(point - x_i)^2 / 2 h^2); all lanes of a warp, the result in each.
@@ -43,7 +43,7 @@ struct Density {
 __device__ Density density_at(const SumsJob& job, std::int64_t row, std::int64_t j, double point, double floor) {
   const KdeParams& params = job.params;
   const std::int64_t r = job.first_row + row, at = j - job.first_point;
-  const double h = params.bandwidth[r], all = job.facts[r].weight_sum;
+  const double h = params.bandwidth[r], all = job.statistics[r].weight_sum;
   double sum = 0;
   for (std::int64_t s = 0; s < job.segments; ++s) sum += job.sums[(s * job.rows + row) * job.points + at];
   const auto weight = [&](std::int64_t i) { return weight_of(job, r, i); };
@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   for (std::int64_t first = job.first_point + std::int64_t{blockIdx.y} * kThreads; first < past;
        first += std::int64_t{gridDim.y} * kThreads) {
     const std::int64_t j = first + threadIdx.x;
-    const bool sound = job.facts[r].fault == Fault::none;
+    const bool sound = job.statistics[r].fault == Fault::none;
     double point = j < past ? element<double>(params.points, r, j) : 0.0;
     if (!isfinite(point)) {
       if (sound) report(fault, Fault::bad_points, r);

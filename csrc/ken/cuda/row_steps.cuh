@@ -146,10 +146,10 @@ __device__ RowShape load_row(const KenJob<P>& job, std::int64_t r, unsigned char
 
 // mask [n] in the order of the row; `free_before` [words_of(n) + 1] is scratch.
 template <typename Key, typename Index>
-__device__ void mark(const Market<Key, Index>& market, Index* free_before, bool keep_ties, unsigned char* mask) {
-  market.free.count_words(free_before);
-  for (int i = threadIdx.x; i < market.n; i += blockDim.x)
-    mask[market.index[i]] = market.is_taken(i, free_before, keep_ties);
+__device__ void mark(const MatchingState<Key, Index>& state, Index* free_before, bool keep_ties, unsigned char* mask) {
+  state.free.count_words(free_before);
+  for (int i = threadIdx.x; i < state.n; i += blockDim.x)
+    mask[state.index[i]] = state.is_taken(i, free_before, keep_ties);
   __syncthreads();
 }
 

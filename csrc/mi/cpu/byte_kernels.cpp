@@ -129,18 +129,18 @@ void sort_part(const Run& run, int part, Lanes* lines) {
   merge_eights(lines, eights);
 }
 
-// Sorted lines to ranks; returns the highest rank of each column. A column's fullest code is counted in `spike` instead
+// Sorted lines to ranks; returns the highest rank of each column. A column's mode is counted in `spike` instead
 // and its ranks are 0: there could be as many of them as there are samples.
-Lanes rank_lines(Lanes* lines, std::int64_t size, const Lanes& fullest, Lanes& spike) {
+Lanes rank_lines(Lanes* lines, std::int64_t size, const Lanes& mode, Lanes& spike) {
   Lanes before = lines[0], rank{}, highest{};
   spike = Lanes{};
-  count_equal(spike, before, fullest);
+  count_equal(spike, before, mode);
   lines[0] = rank;
   for (std::int64_t i = 1; i < size; ++i) {
     const Lanes own = lines[i];
     const Lanes kept = own == before ? rank + 1 : Lanes{};
-    rank = own == fullest ? Lanes{} : kept;
-    count_equal(spike, own, fullest);
+    rank = own == mode ? Lanes{} : kept;
+    count_equal(spike, own, mode);
     highest = highest > rank ? highest : rank;
     lines[i] = rank;
     before = own;
@@ -174,10 +174,10 @@ void count_alone(const std::uint8_t* lines, std::int64_t size, std::int64_t leve
 }
 
 // One part of the run. Returns the lowest row of `higher` from which on nothing was added.
-std::int64_t rank_part(const Run& run, int part, const Lanes& fullest, Lanes* lines, Lanes* higher) {
+std::int64_t rank_part(const Run& run, int part, const Lanes& mode, Lanes* lines, Lanes* higher) {
   sort_part(run, part, lines);
   Lanes spike;
-  const Lanes highest = rank_lines(lines, run.size, fullest, spike);
+  const Lanes highest = rank_lines(lines, run.size, mode, spike);
   std::int64_t level = 1;
   std::uint64_t columns = at_least(highest, level);
   for (; __builtin_popcountll(columns) > kFew && level + kLevels <= kMaxLevel; columns = at_least(highest, level)) {
@@ -199,11 +199,11 @@ std::int64_t rank_part(const Run& run, int part, const Lanes& fullest, Lanes* li
 }
 
 std::int64_t rank(const Run& run, const Ranks& ranks) {
-  const Lanes* fullest = reinterpret_cast<const Lanes*>(ranks.fullest);
+  const Lanes* mode = reinterpret_cast<const Lanes*>(ranks.mode);
   Lanes *lines = reinterpret_cast<Lanes*>(ranks.lines), *higher = reinterpret_cast<Lanes*>(ranks.higher);
   std::int64_t levels = 1;
   for (int part = 0; part < kParts; ++part) {
-    const std::int64_t found = rank_part(run, part, fullest[part], lines, higher + part);
+    const std::int64_t found = rank_part(run, part, mode[part], lines, higher + part);
     levels = found > levels ? found : levels;
   }
   return levels;

@@ -81,12 +81,12 @@ bool bytes_are_cheaper(const Pairs& pairs, const Margins& x_margins, Want want) 
   double by_planes = 0, by_bytes = 0;
   for (std::int64_t row = 0; row < pairs.x.rows; ++row) {
     const std::int32_t* counts = x_margins.counts(row);
-    const std::int64_t fullest = std::max_element(counts, counts + pairs.bins) - counts;
+    const std::int64_t mode = std::max_element(counts, counts + pairs.bins) - counts;
     for (std::int64_t bin = 0; bin < pairs.bins; ++bin) {
       if (counts[bin] == 0) continue;
       const auto size = static_cast<double>(counts[bin]);
-      by_planes += bins * cost.plane_cell + (bin == fullest ? 0 : size * (bins - 1) * addition);
-      const bool rest = bin == fullest && 2 * size > samples;
+      by_planes += bins * cost.plane_cell + (bin == mode ? 0 : size * (bins - 1) * addition);
+      const bool rest = bin == mode && 2 * size > samples;
       by_bytes += counts[bin] <= longest && !rest
                       ? size * (cost.sorted + size * cost.sorted_again)
                       : bins * cost.table_cell + (rest ? samples - size : size) * cost.stored;

@@ -4,7 +4,7 @@
 // code of column p at t. For the samples that share one code of the row, the joint counts with *every* column of the
 // block are then counts per bit position, which carry-save adders keep for all columns at once. A pair-sample costs
 // bins - 1 bit additions instead of the (bins - 1)^2 bit products of planes against planes, and nothing at all in the
-// row's fullest bin, whose counts the margins give.
+// bin of the row's mode (its most frequent code), whose counts the margins give.
 #pragma once
 
 #include <cstdint>

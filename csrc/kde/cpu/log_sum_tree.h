@@ -22,7 +22,7 @@
 namespace pruning_ext::kde {
 
 // One per thread; keeps its scratch memory from row to row.
-class TailSums {
+class LogSumTree {
  public:
   // Takes up a row, which must stay until the next one.
   void assign(const SortedRow& row, double bandwidth);
@@ -50,7 +50,7 @@ class TailSums {
   };
 
   bool walk(Query& query);
-  void plant();
+  void build();
   void visit(Query& query, std::int64_t index, std::int64_t begin, std::int64_t end);
   void add(Query& query, std::int64_t i, double exponent);
   bool add_node(Query& query, std::int64_t index, std::int64_t begin, std::int64_t end);
@@ -60,7 +60,7 @@ class TailSums {
 
   SortedRow row_{};
   double bandwidth_ = 0, log_count_ = 0, log_weight_ = 0;  // of n, and of n times the heaviest
-  bool is_planted_ = false;
+  bool is_built_ = false;
   std::int64_t steps_ = 0;
   AlignedBuffer<Node> nodes_;              // a heap: the children of node i are 2 i and 2 i + 1
   AlignedBuffer<std::int64_t> positions_;  // the inverse of row_.order
