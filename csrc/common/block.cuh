@@ -1,5 +1,5 @@
-// What the threads of one block do together: reductions, searches, and reporting faults. Blocks are whole warps, in one
-// dimension. Every function here but report() must be reached by all threads of the block (or, where said, of the
+// Operations of one block's threads together: reductions, searches, and reporting faults. Blocks are whole warps, in
+// one dimension. Every function here but report() must be reached by all threads of the block (or, where said, of the
 // warp).
 #pragma once
 

@@ -19,8 +19,8 @@ constexpr double kFastFloor = 1e-12, kDirectFloor = 1e-290;
 // With less than this left of a sum once its own sample is taken away, cancellation would show.
 constexpr double kLeastRemainder = 0.1;
 
-// What a row's weights are multiplied by, so that their sums, squares and products are numbers: only shares count. 1
-// but where the heaviest is far from 1, and a power of two, so that no share is rounded (one below 1e-300 may be).
+// The factor on a row's weights by which their sums, squares and products are finite: only shares count. 1 except where
+// the heaviest is far from 1, and a power of two, so that no share is rounded (one below 1e-300 may be).
 PRUNING_EXT_HOST_DEVICE inline double weight_factor(double heaviest) {
   const bool ordinary = heaviest > 0x1p-40 && heaviest < 0x1p40;  // for sums in float32, too
   if (ordinary || !(heaviest > 0) || !(heaviest <= 0x1.fffffffffffffp1023)) return 1;

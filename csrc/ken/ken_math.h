@@ -1,4 +1,5 @@
-// When an approximate density decides a bucket. For CPU and CUDA.
+// Formulas that the CPU and the CUDA kernels share: the error at which an approximate density decides its bucket, and
+// the scale and bandwidth of a row.
 #pragma once
 
 #include <cmath>
@@ -24,8 +25,8 @@ PRUNING_EXT_HOST_DEVICE inline bool is_undecided(double density, double error, d
   return fabs(density - floor(density) - 0.5) <= error * density + kTailError * highest;
 }
 
-// What a row is multiplied by, so that its grid, bandwidth and densities are finite numbers of full precision. 1 but at
-// the ends of float64, where densities either all round to 0 or are so high that rounding is nothing to them, and a
+// The factor on a row by which its grid, bandwidth and densities are finite numbers of full precision. 1 except at the
+// ends of float64, where densities either all round to 0 or are so high that rounding is nothing to them, and a
 // power of two takes nothing from their order (of subnormal entries beside so large a range, the last bits).
 PRUNING_EXT_HOST_DEVICE inline double row_factor(double range) {
   if (!(range <= 0x1.fffffffffffffp1023)) return 0.25;

@@ -1,4 +1,4 @@
-// What one row costs: the functions compiled for each instruction set. Rows are float64 and contiguous here.
+// Gaussian sums and moments of one row, compiled for each instruction set. Rows are float64 and contiguous here.
 #pragma once
 
 #include <cstdint>

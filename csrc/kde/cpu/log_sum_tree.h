@@ -32,7 +32,7 @@ class LogSumTree {
   // none.
   double log_sum(double point, std::int64_t skip);
 
-  // What the calls since assign() have cost: samples met, and nodes.
+  // The cost of the calls since assign(): samples met, and nodes.
   std::int64_t steps() const { return steps_; }
 
  private:

@@ -1,4 +1,4 @@
-// Which method for which call, and how many rows and points at a time.
+// The choice of a method for each call, and of how many rows and points are done at a time.
 #include "kde/cuda/kde_cuda.h"
 
 #include "kde/kde_math.h"

@@ -32,7 +32,7 @@ struct SumsJob {
   const RowStatistics* statistics;  // [R]
   std::int64_t first_row, rows;
   std::int64_t first_point, points;
-  std::int64_t segments;  // a row's samples are cut into so many
+  std::int64_t segments;  // into which a row's samples are cut
   std::int64_t segment_size;
   double* sums;  // [segments, rows, points]
 };

@@ -1,9 +1,9 @@
-// What the other kernels need to know of each row: range, weights, faults, and for a rule's bandwidth the variance, in
-// a second walk about the mean, so that rows far from 0 lose nothing.
+// Statistics of each row for the other kernels: range, weights, faults, and for a rule's bandwidth the variance, in a
+// second pass about the mean, so that rows far from 0 lose nothing.
 //
-// A row of up to 16,384 samples is one block's. A longer one is cut into pieces of so many, a block for each, and what
-// they found is put together in their order: which pieces there are depends on the row alone, so that every run and
-// every device gives the same. Loops over plain rows know the dtype and hold four loads in flight; a single row of 2^20
+// A row of up to 16,384 samples is one block's. A longer one is cut into pieces of that length, a block for each, and
+// their partial results are combined in order: the pieces depend on the row alone, so that every run and every device
+// gives the same. Loops over plain rows know the dtype and hold four loads in flight; a single row of 2^20
 // samples occupies 64 multiprocessors.
 #include "common/block.cuh"
 #include "common/element.h"
@@ -40,8 +40,8 @@ __device__ Tally block_tally(const Tally& mine) {
   return all;
 }
 
-// What a walk knows at compile time: the dtype of samples without weights. Rows with weights are seldom met, and have
-// one plain loop for all dtypes.
+// Compile-time knowledge of a pass: the dtype of samples without weights. Rows with weights are rare and have one plain
+// loop for all dtypes.
 template <DType kType>
 struct Plain {
   static constexpr bool kWeighted = false;
@@ -56,7 +56,7 @@ struct Weighted {
   static __device__ double sample(const Matrix& m, std::int64_t r, std::int64_t i) { return element<double>(m, r, i); }
 };
 
-struct StatisticsJob {      // what is made of a row
+struct StatisticsJob {
   Matrix samples, weights;  // weights.data == nullptr: all equal
   const double* bandwidth;  // or null, and the variance is wanted
   std::int64_t pieces;
@@ -151,15 +151,15 @@ __device__ void write_statistics(const StatisticsJob& job, std::int64_t r, const
     found = Fault::bad_bandwidth;
   }
   if (found != Fault::none) report(job.fault, found, r);
-  job.statistics[r] = {tally.low,
-                       tally.high,
-                       tally.sum / tally.total,
-                       0,
-                       tally.total,
-                       tally.total * tally.total / tally.squares,
-                       weight_factor(tally.heaviest),
-                       0,
-                       found};
+  job.statistics[r] = {.low = tally.low,
+                       .high = tally.high,
+                       .mean = tally.sum / tally.total,
+                       .variance = 0,
+                       .weight_sum = tally.total,
+                       .n_eff = tally.total * tally.total / tally.squares,
+                       .weight_factor = weight_factor(tally.heaviest),
+                       .exponent = 0,
+                       .fault = found};
 }
 
 // The variance from the sum of squared distances; by all threads of the block.

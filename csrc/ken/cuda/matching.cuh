@@ -1,22 +1,32 @@
 // Greedy matching on a line, for one row and one block: each point in turn takes the nearest entry not yet taken.
 //
-// The points come by rank, a warp serves 32 of them at a time, and mostly they do not meet. Where they crowd (the tails
-// of a row, 30 % of the points in a normal one) what is nearest to one is nearest to all: from what they take in turn
-// the entries around them are gone, and each goes on to the next. So a lane that wants what g lanes before it want,
-// too, and on the same side, looks at the g-th free entry from there at once. It is right if those before it took just
-// the g entries in between; all lanes before the first that may be wrong are settled together, and the others look
-// again. Every row takes k / 32 rounds at least, and by a model of normal rows not twice as many.
+// match_warp() serves 32 points at a time, in the order of their ranks, one lane each:
 //
-// Among equal values it does not matter which are free, only how many: those that come first in the row are the ones
-// kept (is_taken).
+//   1. Each waiting lane looks for the nearest free entry on either side and wants the nearer.
+//   2. If g lanes before it want the same entry from the same side, it looks at the g-th free entry from there: where
+//      points crowd (the tails of a row, 30 % of a normal one) what is nearest to one is nearest to all, and each in
+//      turn takes the next. That is right if those before took just the g entries in between.
+//   3. A lane is in doubt if it is not (a rival turned to the other side, another lane got the same entry), or if an
+//      entry of another value may be equally near.
+//   4. All lanes before the first in doubt take their entries; the others look again.
+//   5. If the first waiting lane is itself in doubt, it alone settles its tie by a walk (walk_ties): at equal distance
+//      the entry earliest in the row is taken.
 //
-// At equal distance the entry earliest in the row is preferred. A point that may have two such entries on different
-// values waits until it is the first, and then walks over all of them alone (walk_ties). In ordinary rows they are two.
-// Beside an outlier 1e16 times the others' spread, and for what has vanished beside the others, distances round to one
-// number for a whole row. Once the walks of a row have cost what the other way would, it begins again by that: one
-// point after the other, the warp finding both ends of the tie by search, as a distance, rounded or not, does not
-// shrink from one entry to the next further out, and what stands earliest between them by minima (earliest.cuh). A
-// point then costs some 350 instructions, whatever the row is like.
+//   while any lane waits:
+//     wanted = nearest free entry;  g = lanes before with the same wish
+//     got    = g-th free entry from there
+//     doubt  = tie(wanted) or tie(got) or a rival turned or got by a lane before
+//     lanes before the first doubt: remove got, stop waiting
+//     if there is none: the first lane removes walk_ties()
+//
+// Every row takes k / 32 rounds at least, and by a model of normal rows not twice as many. Among equal values it does
+// not matter which are free, only how many: those that come first in the row are the ones kept (is_taken).
+//
+// Ties are mostly of two entries. Beside an outlier 1e16 times the others' spread, distances of a whole row round to
+// one number. Once the walks of a row have cost as much as the alternative would, the row starts again by
+// match_in_turn(): one point after the other; the warp finds both ends of the tie by binary search, since a distance,
+// rounded or not, does not shrink from one entry to the next further out, and the earliest entry between them by a
+// range-minimum tree (earliest.cuh). A point then costs some 350 instructions, whatever the row is like.
 #pragma once
 
 #include "common/block.cuh"

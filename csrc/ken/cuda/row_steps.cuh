@@ -1,4 +1,4 @@
-// What a block does to one row before and after its matching (ken_cuda.cu): load, sort, order the points, write the
+// One row's steps before and after its matching, by a block (ken_cuda.cu): load, sort, order the points, write the
 // mask.
 #pragma once
 

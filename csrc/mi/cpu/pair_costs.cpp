@@ -9,7 +9,7 @@
 // bytes, every run is ranked or tabled for itself.
 //
 // 1e9 pair-samples a second of 512 columns (at T = 65536 of 192) of equally frequent codes, one thread of a busy EPYC
-// with AVX-512 (64 bins and AVX2 at T = 4096, 16384: 3.9, 2.1), and the way that is gone there:
+// with AVX-512 (64 bins and AVX2 at T = 4096, 16384: 3.9, 2.1), and the method chosen there:
 //
 //   bins     T = 1024      4096          16384         65536
 //   17       2.1 ranks     5.4 planes    8.1 planes
@@ -40,7 +40,7 @@ struct Costs {
   double sorted_again;  // and as much more for each sample of its run
   double stored;        // tables: one sample in one column
   double table_cell;    // tables: one cell scored and cleared
-  std::int64_t ranked;  // ranks: the longest run, and half the bins more
+  std::int64_t ranked;  // ranks: the longest run, to which half the bins are added
 };
 
 constexpr Costs kBaseline{0.013, 0.013, 0.6, 0.2, 0.0035, 0.35, 0.35, 64};
@@ -55,7 +55,7 @@ const Costs& costs() {
   }
 }
 
-// Columns that a row meets on average, with those of a block that nobody asked for.
+// Columns that a row is counted against on average, padding columns of the last block included.
 double columns_met(const Pairs& pairs, std::int64_t columns) {
   const std::int64_t rows = pairs.x.rows, blocks = (pairs.partners().rows + columns - 1) / columns;
   std::int64_t met = 0;

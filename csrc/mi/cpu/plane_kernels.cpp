@@ -1,6 +1,6 @@
 // Joint counts of one row's code with a block of columns (plane_kernels.h), and their scores.
 //
-// 1. What is counted are not codes but their submasks: f[m] = #{samples whose code contains all bits of m}. Each
+// 1. Not codes are counted but their submasks: f[m] = #{samples whose code contains all bits of m}. Each
 //    costs one AND, f[m] from its parent without the lowest bit, and m < bins suffices, whatever the number of bins.
 // 2. Eight samples pass through a tree of carry-save adders (Harley and Seal); what overflows meets its like in the
 //    next powers of two, so that an addition costs one adder on average.

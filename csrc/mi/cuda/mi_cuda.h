@@ -47,11 +47,11 @@ struct PairJob {  // what the counting kernels share
   const std::uint32_t* y_planes;
 };
 
-// What `wanted` means here: how pairs are counted if nobody says depends on bins, samples and the architecture. The
-// other functions take what this gives, never `automatic`.
+// The strategy of counting: `wanted`, and when that is automatic one by bins, samples and the architecture. The other
+// functions take the result, never `automatic`.
 Counting chosen_counting(const Pairs& pairs, const CudaContext& context, Counting wanted = Counting::automatic);
 
-// Codes that are packed already (discretize_cuda), in place of pairs.x and pairs.y, whose data nobody looks at then.
+// Codes that are packed already (discretize_cuda), in place of pairs.x and pairs.y, whose data is not read then.
 struct PackedPairs {
   std::uint32_t* x = nullptr;
   std::uint32_t* y = nullptr;
@@ -83,7 +83,7 @@ cudaError_t launch_packed_margins(const PackedCodes& packed, std::int64_t bins, 
                                   const CudaContext& context);
 PackedCodes packed_codes(std::uint32_t* words, std::int64_t rows, std::int64_t samples, std::int64_t bins);
 
-// 32-bit words that the planes of so many rows take; building them; transposing packed codes where they are.
+// The size of the planes in 32-bit words; building them; transposing packed codes in place.
 std::int64_t plane_words(std::int64_t rows, std::int64_t samples, std::int64_t bins);
 cudaError_t launch_build_planes(const PackedCodes& packed, std::int64_t bins, std::uint32_t* planes,
                                 const CudaContext& context);

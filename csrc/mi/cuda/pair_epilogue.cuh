@@ -1,4 +1,4 @@
-// What becomes of a pair's counts.
+// Information from a pair's counts, stored in one place or, where the matrix is symmetric, in two.
 #pragma once
 
 #include "common/element.h"
