@@ -4,7 +4,7 @@ add_library(pruning_ext_core STATIC
   csrc/kde/cpu/lattice_tables.cpp
   csrc/kde/cpu/row_bandwidth.cpp
   csrc/kde/cpu/row_sums.cpp
-  csrc/kde/cpu/tails.cpp
+  csrc/kde/cpu/log_sum_tree.cpp
   csrc/kde/cpu/kde_cpu.cpp
   csrc/ken/cpu/sorted_groups.cpp
   csrc/ken/cpu/matching.cpp
@@ -19,7 +19,6 @@ add_library(pruning_ext_core STATIC
   csrc/mi/cpu/sparse_tables.cpp
   csrc/mi/cpu/mi_cpu.cpp
   csrc/mi/cpu/reductions_cpu.cpp
-  csrc/mi/cpu/edges.cpp
   csrc/mi/cpu/discretize_cpu.cpp
   csrc/mi/cpu/columns_cpu.cpp)
 add_library(pruning_ext::core ALIAS pruning_ext_core)
@@ -31,8 +30,8 @@ target_compile_features(pruning_ext_core PUBLIC cxx_std_20)
 pruning_ext_own(pruning_ext_core)
 
 # Kernel files, compiled once for each instruction set (csrc/common/cpu_isa.h).
-set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/kde/cpu/kde_kernels.cpp csrc/mi/cpu/plane_kernels.cpp
-  csrc/mi/cpu/byte_kernels.cpp)
+set(PRUNING_EXT_KERNEL_FILES csrc/common/probe_kernels.cpp csrc/common/row_kernels.cpp csrc/kde/cpu/kde_kernels.cpp
+  csrc/mi/cpu/encode_kernels.cpp csrc/mi/cpu/plane_kernels.cpp csrc/mi/cpu/byte_kernels.cpp)
 set(PRUNING_EXT_ISAS baseline)
 set(PRUNING_EXT_FLAGS_baseline "")
 # The compiler is asked: on macOS CMAKE_SYSTEM_PROCESSOR is the host's, whatever it builds for, and cross builds may lack it.

@@ -27,7 +27,7 @@ string(REPLACE "-real" "" cuda_architectures "${PRUNING_EXT_CUDA_ARCHITECTURES}"
 
 # The kernels, knowing nothing of torch or Python.
 add_library(pruning_ext_cuda OBJECT
-  csrc/kde/cuda/row_facts.cu
+  csrc/kde/cuda/row_statistics.cu
   csrc/kde/cuda/direct.cu
   csrc/kde/cuda/lattice.cu
   csrc/kde/cuda/finish.cu

@@ -1,5 +1,5 @@
-// What the threads of one block do together: reductions, searches, and reporting faults. Blocks are whole warps, in one
-// dimension. Every function here but report() must be reached by all threads of the block (or, where said, of the
+// Operations of one block's threads together: reductions, searches, and reporting faults. Blocks are whole warps, in
+// one dimension. Every function here but report() must be reached by all threads of the block (or, where said, of the
 // warp).
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "common/cuda.h"
+#include "common/search.h"
 #include "common/status.h"
 
 #if !defined(PRUNING_EXT_DYNAMIC_SHARED)
@@ -90,8 +91,7 @@ __device__ inline unsigned block_exclusive_sum(unsigned value) {
   return before;
 }
 
-// The first i in [begin, end) for which `below(i)` is false, where it is true up to some point; `end` if nowhere. All
-// lanes of a warp together: 32 probes at a time, three rounds for 32,768 entries.
+// partition_point() by all lanes of a warp together: 32 probes at a time, three rounds for 32,768 entries.
 template <typename Below>
 __device__ inline unsigned warp_partition_point(unsigned begin, unsigned end, const Below& below) {
   while (begin < end) {
@@ -102,20 +102,6 @@ __device__ inline unsigned warp_partition_point(unsigned begin, unsigned end, co
     const unsigned past = begin + pieces * step;
     begin += (pieces - 1) * step + 1;
     end = past < end ? past : end;
-  }
-  return begin;
-}
-
-// The same by one thread alone.
-template <typename Below>
-__device__ inline unsigned partition_point(unsigned begin, unsigned end, const Below& below) {
-  while (begin < end) {
-    const unsigned middle = begin + (end - begin) / 2;
-    if (below(middle)) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
   }
   return begin;
 }

@@ -1,5 +1,5 @@
-// Which of the compiled instruction sets this process uses. Kernel files named *_kernels.cpp are compiled once for
-// each, in a namespace named after it (PRUNING_EXT_ISA), and hand out one table of functions; drivers pick the table by
+// The choice among the compiled instruction sets at run time. Kernel files named *_kernels.cpp are compiled once for
+// each, in a namespace named after it (PRUNING_EXT_ISA), and return one table of functions; drivers pick the table by
 // cpu_isa().
 #pragma once
 
@@ -17,8 +17,8 @@ enum class Isa : signed char {
 // (baseline, avx2 or avx512) lowers it, for tests and measurements; it is read once.
 Isa cpu_isa();
 
-// A sentence if PRUNING_EXT_ISA names none of them and is ignored, else empty. Nobody is told unless the program asks:
-// Python warns of it, and who compares instruction sets from C++ would otherwise compare nothing.
+// A sentence if PRUNING_EXT_ISA names none of them and is ignored, else empty. Nothing is printed: Python warns with
+// it, and a C++ program that compares instruction sets should ask, or it compares one with itself.
 std::string isa_problem();
 
 const char* isa_name(Isa isa);

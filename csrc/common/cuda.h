@@ -39,9 +39,9 @@ inline dim3 blocks_for(std::int64_t x, std::int64_t y = 1, std::int64_t z = 1) {
 }
 
 // Takes aligned pieces off a stretch of memory; from a null pointer it only counts them.
-class Carver {
+class BumpAllocator {
  public:
-  explicit Carver(std::byte* base) : base_(base) {}
+  explicit BumpAllocator(std::byte* base) : base_(base) {}
   template <typename T>
   T* take(std::int64_t count) {
     const std::int64_t begin = used_;

@@ -3,24 +3,11 @@
 
 #include <cstdint>
 
+#include "common/half.h"
 #include "common/macros.h"
 #include "common/matrix.h"
 
 namespace pruning_ext {
-
-PRUNING_EXT_HOST_DEVICE inline float half_bits_to_float(std::uint16_t bits) {
-  // The fields shifted into float32's places and rescaled: exact for subnormals too. Infinity and NaN keep an exponent
-  // of ones.
-  const std::uint32_t magnitude = static_cast<std::uint32_t>(bits & 0x7fff) << 13;
-  const bool special = (bits & 0x7c00) == 0x7c00;
-  const float scaled =
-      __builtin_bit_cast(float, magnitude | (special ? 0x7f800000u : 0u)) * (special ? 1.0f : 0x1p112f);
-  return bits & 0x8000 ? -scaled : scaled;
-}
-
-PRUNING_EXT_HOST_DEVICE inline float bfloat_bits_to_float(std::uint16_t bits) {
-  return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16);
-}
 
 // Element (r, c); -0.0 becomes +0.0, so that equal values have equal bits. `Real` must hold every value of the dtype.
 template <typename Real>
@@ -36,27 +23,36 @@ PRUNING_EXT_HOST_DEVICE inline Real element(const Matrix& m, std::int64_t r, std
   return value + Real(0);
 }
 
+// Element `at` of a contiguous array of float32 or float64.
+PRUNING_EXT_HOST_DEVICE inline void store_element(void* out, DType dtype, std::int64_t at, double value) {
+  if (dtype == DType::float64) {
+    static_cast<double*>(out)[at] = value;
+  } else {
+    static_cast<float*>(out)[at] = static_cast<float>(value);
+  }
+}
+
 // Unsigned integers in the order of the floats: 0 is in the middle, negative ones lie below by their magnitude. What a
-// 16-bit float leaves zero is zero in its key, so that sorts have less to look at.
+// 16-bit float leaves zero is zero in its key, so that sorts have less to look at. Without a branch: `sign` is all ones
+// for a negative float, and -x is (x ^ ones) - ones.
 PRUNING_EXT_HOST_DEVICE inline std::uint32_t ordered_bits(float value) {
-  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, value);
-  return bits & 0x80000000u ? 0u - bits : bits | 0x80000000u;
+  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, value), sign = 0u - (bits >> 31);
+  return (bits ^ (sign | 0x80000000u)) - sign;
 }
 
 PRUNING_EXT_HOST_DEVICE inline std::uint64_t ordered_bits(double value) {
-  const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, value);
-  return bits & 0x8000000000000000u ? 0u - bits : bits | 0x8000000000000000u;
+  const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, value), sign = 0u - (bits >> 63);
+  return (bits ^ (sign | 0x8000000000000000u)) - sign;
 }
 
 PRUNING_EXT_HOST_DEVICE inline float ordered_value(std::uint32_t key) {
-  return __builtin_bit_cast(float, key & 0x80000000u ? key ^ 0x80000000u : 0u - key);
+  const std::uint32_t sign = (key >> 31) - 1u;
+  return __builtin_bit_cast(float, (key ^ (sign | 0x80000000u)) - sign);
 }
 
 PRUNING_EXT_HOST_DEVICE inline double ordered_value(std::uint64_t key) {
-  return __builtin_bit_cast(double, key & 0x8000000000000000u ? key ^ 0x8000000000000000u : 0u - key);
+  const std::uint64_t sign = (key >> 63) - 1u;
+  return __builtin_bit_cast(double, (key ^ (sign | 0x8000000000000000u)) - sign);
 }
-
-// Whether a variance is far enough from the ends of float64 to be what the samples say; else they are to be scaled.
-PRUNING_EXT_HOST_DEVICE inline bool holds_variance(double variance) { return variance > 1e-280 && variance < 1e280; }
 
 }  // namespace pruning_ext

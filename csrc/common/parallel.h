@@ -1,4 +1,5 @@
-// How a kernel asks its caller for threads, so that it runs on torch's pool, on OpenMP or on one thread alike.
+// The callback by which a kernel asks its caller for threads: it runs on torch's pool, on OpenMP or on one thread
+// alike.
 #pragma once
 
 #include <cstdint>

@@ -1,20 +1,12 @@
 // The probes of probe_kernels.h, compiled for each instruction set.
 #include "common/probe_kernels.h"
 
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
+#include "common/full_adder.h"
 
 namespace pruning_ext::probe::PRUNING_EXT_ISA {
 namespace {
 
-#if defined(__AVX512F__)
-typedef std::uint64_t Word __attribute__((vector_size(64)));
-#elif defined(__AVX2__)
-typedef std::uint64_t Word __attribute__((vector_size(32)));
-#else
-typedef std::uint64_t Word __attribute__((vector_size(16)));
-#endif
+typedef std::uint64_t Word __attribute__((vector_size(kVectorBytes)));
 
 constexpr int kLanes = sizeof(Word) / sizeof(std::uint64_t);
 constexpr int kChains = 6;  // independent adders: enough to hide the latency of one, and all in registers
@@ -29,19 +21,6 @@ std::uint64_t and_popcount(const std::uint64_t* a, const std::uint64_t* b, std::
   return total;
 }
 
-// The sum replaces `low`, the carry `bit`.
-inline void full_add(Word& low, Word& bit, const Word& other) {
-#if defined(__AVX512F__)
-  const __m512i x = (__m512i)low, y = (__m512i)bit, z = (__m512i)other;
-  bit = (Word)_mm512_ternarylogic_epi64(x, y, z, 0xe8);
-  low = (Word)_mm512_ternarylogic_epi64(x, y, z, 0x96);
-#else
-  const Word either = bit ^ other;
-  bit = (bit & other) | (low & either);
-  low ^= either;
-#endif
-}
-
 std::uint64_t carry_save(std::uint64_t seed, std::int64_t repeats) {
   Word low[kChains], bit[kChains];
   for (int c = 0; c < kChains; ++c) {
@@ -53,7 +32,7 @@ std::uint64_t carry_save(std::uint64_t seed, std::int64_t repeats) {
   }
   Word other = low[0] ^ bit[kChains - 1];
   for (std::int64_t r = 0; r < repeats; ++r) {
-    for (int c = 0; c < kChains; ++c) full_add(low[c], bit[c], other);
+    for (int c = 0; c < kChains; ++c) add_bits(bit[c], low[c], bit[c], other);
   }
   std::uint64_t all = 0;
   for (int c = 0; c < kChains; ++c) {

@@ -1,5 +1,5 @@
-// How fast this machine does the elementary steps of counting, for benchmarks to compare with: what a kernel reaches is
-// a share of these. All run from registers and the first cache, on one thread.
+// Probes of the machine's peak rate at the elementary steps of counting, for benchmarks: a kernel reaches a share of
+// these. All run from registers and the first-level cache, on one thread.
 #pragma once
 
 #include <cstdint>

@@ -5,18 +5,11 @@
 
 #include <cstdint>
 
-#include "common/matrix.h"
+#include "common/vectors.h"
 
 namespace pruning_ext {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
 constexpr int kLanes = kVectorBytes / 8;
 
 typedef double Doubles __attribute__((vector_size(kVectorBytes)));
@@ -55,72 +48,6 @@ inline double sum_lanes(Doubles v) {
   double sum = 0;
   for (int l = 0; l < kLanes; ++l) sum += v[l];
   return sum;
-}
-
-inline double half_to_double(std::uint16_t bits) {
-  // Shifts the fields into float32's places and rescales: exact for subnormals too. Inf and NaN keep their exponent of
-  // ones.
-  const std::uint32_t magnitude = static_cast<std::uint32_t>(bits & 0x7fff) << 13;
-  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16;
-  const bool special = (bits & 0x7c00) == 0x7c00;
-  const std::uint32_t as_float = magnitude | (special ? 0x7f800000u : 0u);
-  const double scaled = __builtin_bit_cast(float, as_float) * (special ? 1.0 : 0x1p112);
-  return sign ? -scaled : scaled;
-}
-
-inline double bfloat_to_double(std::uint16_t bits) {
-  return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16);
-}
-
-struct Range {
-  double low, high;
-  bool finite;
-};
-
-template <typename Element, typename Convert>
-inline Range load_as_double(const Element* source, std::int64_t stride, std::int64_t n, double* out, Convert convert) {
-  for (std::int64_t i = 0; i < n; ++i)
-    out[i] = convert(source[i * stride]) + 0.0;  // -0.0 becomes +0.0: equal values, equal bits
-  constexpr double kInf = __builtin_inf();
-  double low[8], high[8], not_finite[8] = {};
-  for (int l = 0; l < 8; ++l) low[l] = kInf, high[l] = -kInf;
-  const std::int64_t whole = n / 8 * 8;
-  for (std::int64_t i = 0; i < whole; i += 8) {
-    for (int l = 0; l < 8; ++l) {
-      const double x = out[i + l];
-      low[l] = x < low[l] ? x : low[l];
-      high[l] = x > high[l] ? x : high[l];
-      not_finite[l] += x - x;  // 0, or NaN for good
-    }
-  }
-  for (std::int64_t i = whole; i < n; ++i) {
-    const double x = out[i];
-    low[0] = x < low[0] ? x : low[0];
-    high[0] = x > high[0] ? x : high[0];
-    not_finite[0] += x - x;
-  }
-  Range range{kInf, -kInf, true};
-  for (int l = 0; l < 8; ++l) {
-    range.low = low[l] < range.low ? low[l] : range.low;
-    range.high = high[l] > range.high ? high[l] : range.high;
-    range.finite = range.finite && not_finite[l] == 0.0;
-  }
-  return range;
-}
-
-// Converts one row to float64 in `out` [n] and says where it lies.
-inline Range load_row(const void* source, DType dtype, std::int64_t stride, std::int64_t n, double* out) {
-  const auto identity = [](auto x) { return static_cast<double>(x); };
-  const auto with_stride = [&](auto* typed, auto convert) {
-    // A literal stride lets the common case vectorise.
-    return stride == 1 ? load_as_double(typed, 1, n, out, convert) : load_as_double(typed, stride, n, out, convert);
-  };
-  switch (dtype) {
-    case DType::float64: return with_stride(static_cast<const double*>(source), identity);
-    case DType::float32: return with_stride(static_cast<const float*>(source), identity);
-    case DType::float16: return with_stride(static_cast<const std::uint16_t*>(source), half_to_double);
-    default: return with_stride(static_cast<const std::uint16_t*>(source), bfloat_to_double);
-  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What went wrong with the data of a call, and where; the binding makes a sentence of it.
+// Faults in the data of a call, and the row each is in; bindings turn them into sentences.
 #pragma once
 
 #include <atomic>
@@ -31,13 +31,13 @@ struct Status {
 
 // The sentence for a user: `subject` is the argument whose rows (or columns: `unit`) the status counts.
 inline std::string fault_sentence(const Status& status, const std::string& subject, const std::string& unit = "row") {
-  const std::string where = " in " + unit + " " + std::to_string(status.row);
+  const std::string row = unit + " " + std::to_string(status.row), where = " in " + row;
   switch (status.fault) {
     case Fault::none: return "";
     case Fault::not_finite: return subject + " has NaN or infinity" + where;
     case Fault::bad_points: return "points has NaN or infinity" + where;
     case Fault::bad_bandwidth: return "bandwidth must be positive and finite; it is not" + where;
-    case Fault::bad_weights: return "weights must be finite, not negative and not all zero; they are not so" + where;
+    case Fault::bad_weights: return "weights must be finite, not negative and not all zero; " + row + " is not";
     case Fault::bad_code: return subject + " has a code that is not below bins" + where;
     case Fault::bad_edges: return "edges must not decrease; they do" + where;
     case Fault::constant_row:

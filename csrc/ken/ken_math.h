@@ -1,4 +1,5 @@
-// When an approximate density decides a bucket. For CPU and CUDA.
+// Formulas that the CPU and the CUDA kernels share: the error at which an approximate density decides its bucket, and
+// the scale and bandwidth of a row.
 #pragma once
 
 #include <cmath>
@@ -13,13 +14,19 @@ constexpr double kCoarseError = 2e-6, kFineError = 1e-13, kTailError = 1e-15;
 // An error of the highest peak above this leaves too many buckets undecided to be worth the method.
 constexpr double kMostError = 0.05;
 
+// Whether the lattices serve a row in which no density exceeds `highest`.
+PRUNING_EXT_HOST_DEVICE inline bool coarse_serves(double highest) { return highest * kCoarseError < kMostError; }
+PRUNING_EXT_HOST_DEVICE inline bool fine_serves(double highest) {
+  return highest * (kFineError + kTailError) < kMostError;
+}
+
 // Whether a density with this relative error may round to either of two integers. No density exceeds `highest`.
 PRUNING_EXT_HOST_DEVICE inline bool is_undecided(double density, double error, double highest) {
   return fabs(density - floor(density) - 0.5) <= error * density + kTailError * highest;
 }
 
-// What a row is multiplied by, so that its grid, bandwidth and densities are finite numbers of full precision. 1 but at
-// the ends of float64, where densities either all round to 0 or are so high that rounding is nothing to them, and a
+// The factor on a row by which its grid, bandwidth and densities are finite numbers of full precision. 1 except at the
+// ends of float64, where densities either all round to 0 or are so high that rounding is nothing to them, and a
 // power of two takes nothing from their order (of subnormal entries beside so large a range, the last bits).
 PRUNING_EXT_HOST_DEVICE inline double row_factor(double range) {
   if (!(range <= 0x1.fffffffffffffp1023)) return 0.25;

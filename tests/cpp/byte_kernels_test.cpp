@@ -55,14 +55,14 @@ struct Lines {
   }
 };
 
-void ranks(Lines& lines, std::int64_t size, std::int64_t bins, std::uint8_t fullest_code) {
-  AlignedBuffer<std::uint8_t> scratch, higher, fullest;
+void ranks(Lines& lines, std::int64_t size, std::int64_t bins, std::uint8_t mode_code) {
+  AlignedBuffer<std::uint8_t> scratch, higher, mode;
   scratch.reserve((mi::bytes::kMaxRanked + 8) * kColumns);
-  std::fill_n(fullest.reserve(kColumns), kColumns, fullest_code);
+  std::fill_n(mode.reserve(kColumns), kColumns, mode_code);
   const std::int64_t cells = mi::bytes::kRankRows * kColumns;
   std::fill_n(higher.reserve(cells), cells, std::uint8_t{0});
   const std::int64_t levels =
-      mi::bytes::active_kernels().rank(lines.run(size), {fullest.data(), scratch.data(), higher.data()});
+      mi::bytes::active_kernels().rank(lines.run(size), {mode.data(), scratch.data(), higher.data()});
   std::int64_t wrong = 0, highest = 1;
   for (std::int64_t c = 0; c < kColumns; ++c) {
     std::vector<int> expected(static_cast<std::size_t>(mi::bytes::kRankRows));

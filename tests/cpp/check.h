@@ -1,4 +1,4 @@
-// What the programs here need of a test framework: checks that count and go on, and an exit status.
+// A minimal test framework: checks that are counted and go on, and an exit status.
 #pragma once
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// What the emulated tests of KDE share.
+// Helpers of the emulated tests of KDE.
 #pragma once
 
 #include <vector>

@@ -58,10 +58,10 @@ void points_in_parts() {
     gaussian_kde_cuda(params, context, method);
 
     params.density = parts.data();
-    std::vector<RowFacts> facts(rows);
+    std::vector<RowStatistics> statistics(rows);
     std::vector<double> sums(2 * rows * first_part);
-    launch_row_facts(params.samples, params.weights, params.bandwidth, facts.data(), nullptr, context);
-    SumsJob job{params, facts.data(), 0, rows, 0, first_part, 2, n / 2, sums.data()};
+    launch_row_statistics(params.samples, params.weights, params.bandwidth, statistics.data(), nullptr, context);
+    SumsJob job{params, statistics.data(), 0, rows, 0, first_part, 2, n / 2, sums.data()};
     for (; job.first_point < k; job.first_point += first_part) {
       job.points = std::min(first_part, k - job.first_point);
       if (method == Method::lattice) {

@@ -1,5 +1,5 @@
-// How much kernels have done so far, in steps that mean something beside each other: what tests hold against the size
-// of the input. The emulation counts calls of bit counts and exchanges, the interpreter of PTX instructions of warps.
+// Work done by kernels so far, in steps that can be compared with each other and with the size of the input. The
+// emulation counts calls of bit counts and exchanges, the interpreter of PTX instructions of warps.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -1,22 +1,16 @@
-// Rows over threads: load a row, find its sums (row_sums.h), repair what a fast method cannot give (tails.h),
+// Rows over threads: load a row, find its sums (row_sums.h), repair what a fast method cannot give (log_sum_tree.h),
 // normalise.
 #include <algorithm>
 #include <cmath>
 
+#include "common/element.h"
+#include "kde/cpu/log_sum_tree.h"
 #include "kde/cpu/row_bandwidth.h"
 #include "kde/cpu/row_sums.h"
-#include "kde/cpu/tails.h"
 #include "kde/kde_math.h"
 
 namespace pruning_ext::kde {
 namespace {
-
-// Below this share of the largest possible sum a lattice's relative error is no longer bounded (kde.h); the direct sum
-// holds until its terms leave the range of float64.
-constexpr double kLatticeFloor = 1e-12;
-constexpr double kDirectFloor = 1e-290;
-// With less than this left of a sum once its own sample is taken away, cancellation would show.
-constexpr double kLeastRemainder = 0.1;
 
 bool lacks_samples(const Matrix& samples) { return samples.rows > 0 && samples.cols < 1; }
 
@@ -24,17 +18,9 @@ std::int64_t rows_per_task(std::int64_t n, std::int64_t k) {
   return std::max<std::int64_t>(1, (std::int64_t{1} << 14) / std::max<std::int64_t>(n + k, 1));
 }
 
-void store(void* out, DType dtype, std::int64_t index, double value) {
-  if (dtype == DType::float64) {
-    static_cast<double*>(out)[index] = value;
-  } else {
-    static_cast<float*>(out)[index] = static_cast<float>(value);
-  }
-}
-
 // Row r of the weights, fit to be summed up; false if they are no weights.
 bool load_weights(const Matrix& w, std::int64_t r, double* out) {
-  const RowRange range = active_kernels().load(w.row(r), w.dtype, w.col_stride, w.cols, out);
+  const RowRange range = load_row(w, r, out);
   if (!range.finite || range.low < 0 || range.high <= 0) return false;
   const double factor = weight_factor(range.high);
   for (std::int64_t i = 0; i < w.cols && factor != 1; ++i) out[i] *= factor;
@@ -49,12 +35,13 @@ class RowDensity {
     const Fault fault = load(r);
     if (fault != Fault::none) return fault;
     solver_.solve(row_, samples_, points_, params_.accuracy);
-    const double floor = (params_.accuracy == Accuracy::exact ? kDirectFloor : kLatticeFloor) * weight_sum_;
+    const double floor = (params_.accuracy == Accuracy::exact ? kDirectFloor : kFastFloor) * weight_sum_;
     const double log_h = std::log(row_.bandwidth) + kLogSqrt2Pi;
     const PerBandwidth density(row_.bandwidth);
+    const auto weights = [this](std::int64_t i) { return weight(i); };
     is_sorted_ = false;
     for (std::int64_t j = 0; j < row_.k; ++j) {
-      const double total = params_.leave_one_out ? weight_without(j) : weight_sum_;
+      const double total = params_.leave_one_out ? weight_without(weights, row_.n, j, weight_sum_) : weight_sum_;
       double value = row_.sums[j];
       bool trusted = !params_.log || value >= floor;
       if (params_.leave_one_out) {
@@ -72,21 +59,20 @@ class RowDensity {
         const double log_density = repaired(j) - std::log(total) - log_h;
         result = params_.log ? log_density : std::exp(log_density);
       }
-      store(params_.density, params_.density_dtype, r * row_.k + j, result);
+      store_element(params_.density, params_.density_dtype, r * row_.k + j, result);
     }
     return Fault::none;
   }
 
  private:
   Fault load(std::int64_t r) {
-    const auto& kernels = active_kernels();
     const Matrix &x = params_.samples, &p = params_.points, &w = params_.weights;
     const std::int64_t n = x.cols, k = p.cols;
     double* samples = sample_buffer_.reserve(n);
     double* points = point_buffer_.reserve(k);
-    samples_ = kernels.load(x.row(r), x.dtype, x.col_stride, n, samples);
+    samples_ = load_row(x, r, samples);
     if (!samples_.finite) return Fault::not_finite;
-    points_ = kernels.load(p.row(r), p.dtype, p.col_stride, k, points);
+    points_ = load_row(p, r, points);
     if (!points_.finite) return Fault::bad_points;
     double* weights = nullptr;
     weight_sum_ = static_cast<double>(n);
@@ -104,23 +90,15 @@ class RowDensity {
 
   double weight(std::int64_t i) const { return row_.weights == nullptr ? 1.0 : row_.weights[i]; }
 
-  double weight_without(std::int64_t j) const {
-    const double rest = weight_sum_ - weight(j);
-    if (rest >= kLeastRemainder * weight_sum_) return rest;
-    double sum = 0;
-    for (std::int64_t i = 0; i < row_.n; ++i) sum += i == j ? 0.0 : weight(i);
-    return sum;
-  }
-
   double repaired(std::int64_t j) {
-    if (!is_sorted_) tails_.assign(solver_.sort(row_), row_.bandwidth);
+    if (!is_sorted_) tree_.assign(solver_.sort(row_), row_.bandwidth);
     is_sorted_ = true;
-    return tails_.log_sum(row_.points[j], params_.leave_one_out ? j : -1);
+    return tree_.log_sum(row_.points[j], params_.leave_one_out ? j : -1);
   }
 
   const KdeParams& params_;
   RowSolver solver_;
-  TailSums tails_;
+  LogSumTree tree_;
   AlignedBuffer<double> sample_buffer_, point_buffer_, weight_buffer_, sum_buffer_;
   RowSums row_{};
   RowRange samples_{}, points_{};
@@ -154,20 +132,16 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
     AlignedBuffer<double> samples, points, sums;
     samples.reserve(n), points.reserve(k), sums.reserve(k);
     for (std::int64_t r = begin; r < end; ++r) {
-      const RowRange range = active_kernels().load(params.samples.row(r), params.samples.dtype,
-                                                   params.samples.col_stride, n, samples.data());
+      const RowRange range = load_row(params.samples, r, samples.data());
       const double h = params.bandwidth[r];
       if (!range.finite || !(h > 0) || std::isinf(h)) {
         fault.report(range.finite ? Fault::bad_bandwidth : Fault::not_finite, r);
         continue;
       }
-      // Where the range itself leaves float64, the grid is made in quarters.
-      const double unit = std::isfinite(range.high - range.low) ? 1 : 4, low = range.low / unit,
-                   high = range.high / unit;
-      const double step = k > 1 ? (high - low) / static_cast<double>(k - 1) : 0;
+      const RowGrid grid(range.low, range.high, k);
       for (std::int64_t j = 0; j < k; ++j) {
-        const double point = grid_point(low, high, step, j, k) * unit;
-        store(params.grid, params.dtype, r * k + j, point);
+        const double point = grid.point(j);
+        store_element(params.grid, params.dtype, r * k + j, point);
         // The density belongs to the point as it is returned, rounded to the output's dtype.
         points.data()[j] = params.dtype == DType::float64 ? point : static_cast<double>(static_cast<float>(point));
       }
@@ -176,7 +150,7 @@ Status gaussian_kde_grid_cpu(const GridParams& params, const ParallelFor& parall
       const PerBandwidth density(h);
       const double share = 1 / static_cast<double>(n);
       for (std::int64_t j = 0; j < k; ++j)
-        store(params.density, params.dtype, r * k + j, density(sums.data()[j] * share));
+        store_element(params.density, params.dtype, r * k + j, density(sums.data()[j] * share));
     }
   });
   return fault.status();
@@ -192,7 +166,7 @@ Status bandwidth_cpu(const BandwidthParams& params, const ParallelFor& parallel_
     samples.reserve(n);
     for (std::int64_t r = begin; r < end; ++r) {
       Fault found = Fault::none;
-      const RowRange range = active_kernels().load(x.row(r), x.dtype, x.col_stride, n, samples.data());
+      const RowRange range = load_row(x, r, samples.data());
       if (!range.finite) found = Fault::not_finite;
       if (found == Fault::none && w.data != nullptr) {
         if (!load_weights(w, r, weights.reserve(n))) found = Fault::bad_weights;

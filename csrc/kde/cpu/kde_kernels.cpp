@@ -9,11 +9,6 @@ namespace {
 constexpr std::int64_t kBlock = 256;  // offsets computed at once: they stay in the first-level cache
 constexpr double kRound = 6755399441055744.0;
 
-RowRange load_range(const void* source, DType dtype, std::int64_t stride, std::int64_t n, double* out) {
-  const Range range = load_row(source, dtype, stride, n, out);
-  return {range.low, range.high, range.finite};
-}
-
 // sum_i term(x[i], w[i]), in two vectors of partial sums.
 template <typename Term>
 inline double sum_over(const double* x, const double* w, std::int64_t n, Term term) {
@@ -218,7 +213,7 @@ void lattice(const RowSums& row, const Extent& extent, const LatticeTables<Shape
 }  // namespace
 
 const Kernels& kernels() {
-  static constexpr Kernels table{load_range, moments, direct, lattice<CoarseLattice>, lattice<FineLattice>};
+  static constexpr Kernels table{moments, direct, lattice<CoarseLattice>, lattice<FineLattice>};
   return table;
 }
 

@@ -1,18 +1,12 @@
-// What one row costs: the functions compiled for each instruction set. Rows are float64 and contiguous here.
+// Gaussian sums and moments of one row, compiled for each instruction set. Rows are float64 and contiguous here.
 #pragma once
 
 #include <cstdint>
 
 #include "common/cpu_isa.h"
-#include "common/matrix.h"
 #include "kde/lattice.h"
 
 namespace pruning_ext::kde {
-
-struct RowRange {
-  double low, high;
-  bool finite;  // no NaN, no infinity
-};
 
 struct RowMoments {
   double mean, variance;  // population variance
@@ -46,7 +40,6 @@ struct RowSums {          // sums[j] = sum_i w_i exp(-(p_j - x_i)^2 / 2 h^2)
 };
 
 struct Kernels {
-  RowRange (*load)(const void* source, DType dtype, std::int64_t stride, std::int64_t n, double* out);
   void (*moments)(const double* x, const double* w, std::int64_t n, RowMoments* out);
   void (*direct)(const RowSums& row);  // of a bandwidth that is a normal number
   void (*coarse_lattice)(const RowSums& row, const Extent& extent, const LatticeTables<CoarseLattice>& tables,

@@ -11,9 +11,7 @@ double row_bandwidth(BandwidthRule rule, const double* x, const double* w, std::
                      AlignedBuffer<double>& scratch) {
   RowMoments moments;
   active_kernels().moments(x, w, n, &moments);
-  if (moments.variance > 1e-280 && moments.variance < 1e280) {
-    return rule_bandwidth(rule, moments.variance, moments.n_eff);
-  }
+  if (holds_variance(moments.variance)) return rule_bandwidth(rule, moments.variance, moments.n_eff);
   // The deviation is a number whose square is none: take it in units of the row's largest power of two.
   const int exponent = std::ilogb(std::max(std::fabs(range.low), std::fabs(range.high)));
   double* scaled = scratch.reserve(n);

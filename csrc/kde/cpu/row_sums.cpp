@@ -15,7 +15,7 @@ struct Cost {
   double sample, point, node;
 };
 
-// What the choice of a method needs to know of a lattice.
+// A lattice as the choice of a method sees it.
 struct Method {
   double spacing, reach;  // in bandwidths, in nodes
   Cost cost;

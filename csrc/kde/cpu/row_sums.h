@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "common/aligned_buffer.h"
+#include "common/row_kernels.h"
 #include "kde/cpu/kde_kernels.h"
 #include "kde/kde.h"
 

@@ -1,7 +1,7 @@
 // The sums by their definition, sums[j] = sum_i w_i exp(-(p_j - x_i)^2 / 2 h^2): K N exponentials for a row.
 //
 // A block takes 256 points of a row, two for each thread, and walks over one segment of its samples [N], staged in
-// shared memory as the arithmetic wants them. Two kinds of arithmetic:
+// shared memory in the form the arithmetic takes. Two kinds of arithmetic:
 //
 //   1. float64: exp() of the CUDA library, some 30 operations on the float64 pipes. The reference, and the answer to
 //      rtol below what others reach.
@@ -42,11 +42,11 @@ __device__ void sum_segment(const SumsJob& job, std::int64_t r, const Term& term
     const int staged = static_cast<int>(end - stage < kStaged ? end - stage : kStaged);
     __syncthreads();
     for (int i = threadIdx.x; i < kStaged; i += kThreads) {
-      // What pads the last stage lies infinitely far away.
+      // Padding of the last stage lies infinitely far away.
       x[i] = i < staged ? term.position(element<double>(job.params.samples, r, stage + i)) : Term::far_away();
       if constexpr (kWeighted) {
         const double weight = i < staged ? element<double>(job.params.weights, r, stage + i) : 0;
-        w[i] = static_cast<Sum>(job.facts[r].weight_factor * weight);
+        w[i] = static_cast<Sum>(job.statistics[r].weight_factor * weight);
       }
     }
     __syncthreads();
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(kThreads, sizeof(typename Term::Sum) == 4 ? 8 
   const std::int64_t end = begin + job.segment_size < n ? begin + job.segment_size : n;
   for (std::int64_t row = blockIdx.x; row < job.rows; row += gridDim.x) {
     const std::int64_t r = job.first_row + row;
-    if (job.facts[r].fault != Fault::none) continue;
+    if (job.statistics[r].fault != Fault::none) continue;
     for (std::int64_t first_point = blockIdx.y * kTile; first_point < k; first_point += gridDim.y * kTile) {
       double sums[kPoints];
       if (!sum_points<Term, kWeighted>(job, r, first_point, begin, end, sums)) {

@@ -1,6 +1,6 @@
 // Densities from sums: adds up the segments, takes away the sample that is left out, normalises, and sums again by
 // streaming log-sum-exp over the whole row what a fast method cannot give: logarithms far from every sample, and what
-// is left at a sample without itself. (kde_cpu.cpp and tails.cpp, point by point.)
+// is left at a sample without itself. (kde_cpu.cpp and log_sum_tree.cpp, point by point.)
 //
 // A block takes 256 points of a row, one for each thread; the points that need repair are served one after the other by
 // their warp, its lanes striding over the samples.
@@ -13,43 +13,25 @@ namespace pruning_ext::kde {
 namespace {
 
 constexpr int kThreads = 256;
-// With less than this left of a sum once its own sample is taken away, cancellation would show.
-constexpr double kLeastRemainder = 0.1;
 
 __device__ double weight_of(const SumsJob& job, std::int64_t r, std::int64_t i) {
   const Matrix& weights = job.params.weights;
-  return weights.data == nullptr ? 1.0 : job.facts[r].weight_factor * element<double>(weights, r, i);
+  return weights.data == nullptr ? 1.0 : job.statistics[r].weight_factor * element<double>(weights, r, i);
 }
 
 // log sum_{i != skip} w_i exp(-(point - x_i)^2 / 2 h^2); all lanes of a warp, the result in each.
 __device__ double warp_log_sum(const SumsJob& job, std::int64_t r, double point, std::int64_t skip) {
-  constexpr double kInf = __builtin_inf();
   const KdeParams& params = job.params;
   const double h = params.bandwidth[r];
-  double largest = -kInf, sum = 0;
+  LogSum mine;
   for (std::int64_t i = lane_index(); i < params.samples.cols; i += kWarp) {
     if (i == skip) continue;
     const double z = (element<double>(params.samples, r, i) - point) / h;
-    const double term = params.weights.data == nullptr ? -0.5 * z * z : -0.5 * z * z + log(weight_of(job, r, i));
-    if (term > largest) {
-      sum = sum * exp(largest - term) + 1;
-      largest = term;
-    } else if (term > -kInf) {
-      sum += exp(term - largest);
-    }
+    mine.add(params.weights.data == nullptr ? -0.5 * z * z : -0.5 * z * z + log(weight_of(job, r, i)));
   }
-  const double most = warp_reduce(largest, Max{});
-  sum = largest > -kInf ? sum * exp(largest - most) : 0.0;
+  const double most = warp_reduce(mine.largest, Max{});
+  const double sum = mine.largest > -__builtin_inf() ? mine.sum * exp(mine.largest - most) : 0.0;
   return most + log(warp_reduce(sum, Add{}));
-}
-
-// The sum of the row's weights without that of j.
-__device__ double weight_without(const SumsJob& job, std::int64_t r, std::int64_t j, double all) {
-  const double rest = all - weight_of(job, r, j);
-  if (rest >= kLeastRemainder * all) return rest;
-  double sum = 0;
-  for (std::int64_t i = 0; i < job.params.samples.cols; ++i) sum += i == j ? 0.0 : weight_of(job, r, i);
-  return sum;
 }
 
 struct Density {
@@ -61,15 +43,16 @@ struct Density {
 __device__ Density density_at(const SumsJob& job, std::int64_t row, std::int64_t j, double point, double floor) {
   const KdeParams& params = job.params;
   const std::int64_t r = job.first_row + row, at = j - job.first_point;
-  const double h = params.bandwidth[r], all = job.facts[r].weight_sum;
+  const double h = params.bandwidth[r], all = job.statistics[r].weight_sum;
   double sum = 0;
   for (std::int64_t s = 0; s < job.segments; ++s) sum += job.sums[(s * job.rows + row) * job.points + at];
-  const double total = params.leave_one_out ? weight_without(job, r, j, all) : all;
+  const auto weight = [&](std::int64_t i) { return weight_of(job, r, i); };
+  const double total = params.leave_one_out ? weight_without(weight, params.samples.cols, j, all) : all;
   // Sums of a subnormal bandwidth were made with the nearest inverse that is a number (term.cuh).
   bool trusted = h >= 0x1p-1022 && (!params.log || sum >= floor * all);
   if (params.leave_one_out) {
     const double z = (point - element<double>(params.samples, r, j)) / h;
-    const double rest = sum - weight_of(job, r, j) * exp(-0.5 * z * z);
+    const double rest = sum - weight(j) * exp(-0.5 * z * z);
     trusted = trusted && rest >= kLeastRemainder * sum && rest >= (params.log ? floor * all : 0);
     sum = rest;
   }
@@ -86,7 +69,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   for (std::int64_t first = job.first_point + std::int64_t{blockIdx.y} * kThreads; first < past;
        first += std::int64_t{gridDim.y} * kThreads) {
     const std::int64_t j = first + threadIdx.x;
-    const bool sound = job.facts[r].fault == Fault::none;
+    const bool sound = job.statistics[r].fault == Fault::none;
     double point = j < past ? element<double>(params.points, r, j) : 0.0;
     if (!isfinite(point)) {
       if (sound) report(fault, Fault::bad_points, r);
@@ -105,11 +88,7 @@ __global__ void __launch_bounds__(kThreads, 2)
       }
     }
     if (j >= past) continue;
-    if (params.density_dtype == DType::float64) {
-      static_cast<double*>(params.density)[r * k + j] = density.value;
-    } else {
-      static_cast<float*>(params.density)[r * k + j] = static_cast<float>(density.value);
-    }
+    store_element(params.density, params.density_dtype, r * k + j, density.value);
   }
 }
 

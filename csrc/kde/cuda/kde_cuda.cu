@@ -1,11 +1,11 @@
-// Which method for which call, and how many rows and points at a time.
+// The choice of a method for each call, and of how many rows and points are done at a time.
 #include "kde/cuda/kde_cuda.h"
+
+#include "kde/kde_math.h"
 
 namespace pruning_ext::kde {
 namespace {
 
-// Below this share of the largest possible sum a method's relative error is no longer bounded (kde.h).
-constexpr double kFastFloor = 1e-12, kDirectFloor = 1e-290;
 constexpr std::int64_t kMostRows = 0x7fffffff;             // blocks of a launch
 constexpr std::int64_t kMostSums = std::int64_t{1} << 25;  // 256 MB of float64 between two kernels
 constexpr std::int64_t kPointTile = 4096;                  // of what a block takes at a time, a multiple
@@ -47,16 +47,16 @@ SumsJob job_for(const KdeParams& params, const CudaContext& context, Method meth
 }
 
 struct Workspace {
-  RowFacts* facts;
-  std::byte* scratch;  // of the facts
+  RowStatistics* statistics;
+  std::byte* scratch;  // of the statistics
   double* sums;
   std::int64_t bytes;
   Workspace(const Matrix& samples, std::int64_t sums_wanted, std::byte* base) {
-    Carver carver(base);
-    facts = carver.take<RowFacts>(samples.rows);
-    scratch = carver.take<std::byte>(row_facts_scratch(samples));
-    sums = carver.take<double>(sums_wanted);
-    bytes = carver.used();
+    BumpAllocator allocator(base);
+    statistics = allocator.take<RowStatistics>(samples.rows);
+    scratch = allocator.take<std::byte>(row_statistics_scratch(samples));
+    sums = allocator.take<double>(sums_wanted);
+    bytes = allocator.used();
   }
 };
 
@@ -75,7 +75,7 @@ cudaError_t densities(const KdeParams& params, const Workspace& workspace, const
   const std::int64_t rows = params.samples.rows, k = params.points.cols;
   if (rows == 0 || k == 0) return cudaSuccess;
   SumsJob job = job_for(params, context, method);
-  job.facts = workspace.facts;
+  job.statistics = workspace.statistics;
   job.sums = workspace.sums;
   const std::int64_t rows_at_once = job.rows, points_at_once = job.points;
   const double floor = method == Method::direct ? kDirectFloor : kFastFloor;
@@ -112,8 +112,8 @@ std::int64_t gaussian_kde_cuda_workspace(const KdeParams& params, const CudaCont
 cudaError_t gaussian_kde_cuda(const KdeParams& params, const CudaContext& context, Method method) {
   method = method_for(params, method);
   const Workspace workspace = workspace_for(params, context, method, context.workspace);
-  PRUNING_EXT_TRY_CUDA(
-      launch_row_facts(params.samples, params.weights, params.bandwidth, workspace.facts, workspace.scratch, context));
+  PRUNING_EXT_TRY_CUDA(launch_row_statistics(params.samples, params.weights, params.bandwidth, workspace.statistics,
+                                             workspace.scratch, context));
   return densities(params, workspace, context, method);
 }
 
@@ -126,8 +126,8 @@ cudaError_t gaussian_kde_grid_cuda(const GridParams& params, const CudaContext& 
   method = method_for(density, method);
   const Workspace workspace = workspace_for(density, context, method, context.workspace);
   PRUNING_EXT_TRY_CUDA(
-      launch_row_facts(params.samples, {}, params.bandwidth, workspace.facts, workspace.scratch, context));
-  PRUNING_EXT_TRY_CUDA(launch_grid(params, workspace.facts, context));
+      launch_row_statistics(params.samples, {}, params.bandwidth, workspace.statistics, workspace.scratch, context));
+  PRUNING_EXT_TRY_CUDA(launch_grid(params, workspace.statistics, context));
   return densities(density, workspace, context, method);
 }
 
@@ -138,8 +138,8 @@ std::int64_t bandwidth_cuda_workspace(const BandwidthParams& params) {
 cudaError_t bandwidth_cuda(const BandwidthParams& params, const CudaContext& context) {
   const Workspace workspace(params.samples, 0, context.workspace);
   PRUNING_EXT_TRY_CUDA(
-      launch_row_facts(params.samples, params.weights, nullptr, workspace.facts, workspace.scratch, context));
-  return launch_rule(params, workspace.facts, context);
+      launch_row_statistics(params.samples, params.weights, nullptr, workspace.statistics, workspace.scratch, context));
+  return launch_rule(params, workspace.statistics, context);
 }
 
 }  // namespace pruning_ext::kde

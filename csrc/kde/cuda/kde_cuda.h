@@ -1,6 +1,6 @@
-// The KDE launchers for CUDA. Three steps, each a kernel: facts of the rows (row_facts.cu), sums of Gaussians by one of
-// the methods (direct.cu, lattice.cu), densities from the sums (finish.cu). Only sums [segments, rows, points] in
-// float64 go through global memory, for as many rows, or points of one row, at a time as fit into 256 MB.
+// The KDE launchers for CUDA. Three steps, each a kernel: statistics of the rows (row_statistics.cu), sums of Gaussians
+// by one of the methods (direct.cu, lattice.cu), densities from the sums (finish.cu). Only sums [segments, rows,
+// points] in float64 go through global memory, for as many rows, or points of one row, at a time as fit into 256 MB.
 #pragma once
 
 #include "common/cuda.h"
@@ -17,7 +17,7 @@ enum class Method : std::int8_t {
   lattice,      // 3. linear time: sort, then the lattice of lattice.h
 };
 
-struct RowFacts {
+struct RowStatistics {
   double low, high, mean;
   double variance;           // population variance of the samples times 2^-exponent; 0 where a bandwidth is given
   double weight_sum, n_eff;  // as in kde_math.h
@@ -29,10 +29,10 @@ struct RowFacts {
 // One launch of a method: rows [first_row, first_row + rows), points [first_point, first_point + points).
 struct SumsJob {
   KdeParams params;
-  const RowFacts* facts;  // [R]
+  const RowStatistics* statistics;  // [R]
   std::int64_t first_row, rows;
   std::int64_t first_point, points;
-  std::int64_t segments;  // a row's samples are cut into so many
+  std::int64_t segments;  // into which a row's samples are cut
   std::int64_t segment_size;
   double* sums;  // [segments, rows, points]
 };
@@ -52,12 +52,12 @@ std::int64_t bandwidth_cuda_workspace(const BandwidthParams& params);
 cudaError_t bandwidth_cuda(const BandwidthParams& params, const CudaContext& context);
 
 // The kernels' launchers. `bandwidth` is checked; where it is null the variance is found instead. `scratch` has
-// row_facts_scratch() bytes, aligned to 256.
-std::int64_t row_facts_scratch(const Matrix& samples);
-cudaError_t launch_row_facts(const Matrix& samples, const Matrix& weights, const double* bandwidth, RowFacts* facts,
-                             std::byte* scratch, const CudaContext& context);
-cudaError_t launch_rule(const BandwidthParams& params, const RowFacts* facts, const CudaContext& context);
-cudaError_t launch_grid(const GridParams& params, const RowFacts* facts, const CudaContext& context);
+// row_statistics_scratch() bytes, aligned to 256.
+std::int64_t row_statistics_scratch(const Matrix& samples);
+cudaError_t launch_row_statistics(const Matrix& samples, const Matrix& weights, const double* bandwidth,
+                                  RowStatistics* statistics, std::byte* scratch, const CudaContext& context);
+cudaError_t launch_rule(const BandwidthParams& params, const RowStatistics* statistics, const CudaContext& context);
+cudaError_t launch_grid(const GridParams& params, const RowStatistics* statistics, const CudaContext& context);
 cudaError_t launch_direct(const SumsJob& job, bool fast, const CudaContext& context);
 cudaError_t launch_lattice(const SumsJob& job, const CudaContext& context);
 cudaError_t launch_finish(const SumsJob& job, double floor, const CudaContext& context);

@@ -107,13 +107,13 @@ __global__ void __launch_bounds__(kThreads, Shape::kTerms <= CoarseLattice::kTer
 
   for (std::int64_t row = blockIdx.x; row < job.rows; row += gridDim.x) {
     const std::int64_t r = job.first_row + row;
-    if (job.facts[r].fault != Fault::none) continue;
+    if (job.statistics[r].fault != Fault::none) continue;
     for (std::int64_t segment = blockIdx.z; segment < job.segments; segment += gridDim.z) {
       const std::int64_t first_sample = segment * job.segment_size;
       const unsigned samples = static_cast<unsigned>(min(job.segment_size, n - first_sample));
       load_sorted(job.params.samples, r, first_sample, samples, sample_keys, sample_index, scratch);
       const SortedSamples<Key> sorted{
-          sample_keys, sample_index, samples, job.params.weights, job.facts[r].weight_factor, r, first_sample};
+          sample_keys, sample_index, samples, job.params.weights, job.statistics[r].weight_factor, r, first_sample};
       for (std::int64_t first = blockIdx.y * point_segment; first < k; first += gridDim.y * point_segment) {
         const unsigned points = static_cast<unsigned>(min(point_segment, k - first));
         load_sorted(job.params.points, r, job.first_point + first, points, point_keys, point_index, scratch);

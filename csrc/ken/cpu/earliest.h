@@ -1,4 +1,4 @@
-// Of a range of groups, which has the entry that stands earliest in the row: a tree of minima, O(log n) a question.
+// Range-minimum tree over groups: the one of a range whose next entry stands earliest in the row, in O(log n).
 #pragma once
 
 #include <algorithm>

@@ -29,8 +29,7 @@ class RowSelector {
     const std::int64_t n = params_.weight.cols;
     bool* mask = params_.mask + r * n;
     row_ = row_buffer_.reserve(n);
-    range_ =
-        kde::active_kernels().load(params_.weight.row(r), params_.weight.dtype, params_.weight.col_stride, n, row_);
+    range_ = load_row(params_.weight, r, row_);
     if (!range_.finite) return Fault::not_finite;
     if (params_.k >= n || params_.k == 0 || range_.low == range_.high) {
       // A constant row has no bandwidth; all its entries are ties of the first k.
@@ -62,7 +61,7 @@ class RowSelector {
   void make_grid() {
     const std::int64_t k = params_.k;
     grid_ = grid_buffer_.reserve(k);
-    const double step = k > 1 ? (range_.high - range_.low) / static_cast<double>(k - 1) : 0;
+    const double step = kde::grid_step(range_.low, range_.high, k);
     for (std::int64_t j = 0; j < k; ++j) grid_[j] = kde::grid_point(range_.low, range_.high, step, j, k);
   }
 
@@ -72,8 +71,8 @@ class RowSelector {
     const double h = kde::row_bandwidth(kde::BandwidthRule::ken, row_, nullptr, n, range_, scratch_);
     const double scale = kde::kInvSqrt2Pi / (h * static_cast<double>(n));
     const double highest = kde::kInvSqrt2Pi / h;  // no density exceeds it
-    const bool coarse = highest * kCoarseError < kMostError;
-    const bool fine = highest * (kFineError + kTailError) < kMostError;
+    const bool coarse = coarse_serves(highest);
+    const bool fine = fine_serves(highest);
     const Accuracy accuracy = coarse ? Accuracy::relative_1e5 : fine ? Accuracy::relative_1e12 : Accuracy::exact;
     const double error = coarse ? kCoarseError : fine ? kFineError : 0;
     kde::RowSums sums{row_, nullptr, n, grid_, k, range_.low, h, buckets_};
@@ -124,7 +123,7 @@ class RowSelector {
   kde::RowSolver solver_;
   SortedGroups groups_;
   GreedyMatcher matcher_;
-  kde::RowRange range_{};
+  RowRange range_{};
   double *row_ = nullptr, *grid_ = nullptr, *buckets_ = nullptr;
   std::int64_t* point_order_ = nullptr;
   AlignedBuffer<double> row_buffer_, grid_buffer_, bucket_buffer_, scratch_;

@@ -1,5 +1,6 @@
-// Of a range of entries, which free one stands earliest in the row: minima of 32 entries, of 32 of those, and so on, so
-// that a warp answers and removes in log32 n steps (csrc/ken/cpu/earliest.h is the CPU's).
+// Range-minimum tree over a row's free entries: the one of a range that stands earliest in the row. Minima of 32
+// entries, of 32 of those, and so on, so that a warp answers and removes in log32 n steps (csrc/ken/cpu/earliest.h is
+// the CPU's).
 //
 // Only what the minima are made of is kept for each 32 entries: 4 bytes, 8 where indexes have 32 bits.
 #pragma once

@@ -50,7 +50,7 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
     for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask(i) = all || (row.finite && i < params.k);
     return;
   }
-  if (P::kCoarse && !(kde::kInvSqrt2Pi / row.bandwidth * kCoarseError < kMostError)) {
+  if (P::kCoarse && !coarse_serves(kde::kInvSqrt2Pi / row.bandwidth)) {
     if (threadIdx.x == 0) job.list[atomicAdd(job.list_count, 1ull)] = r;
     return;
   }
@@ -60,7 +60,7 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
   __shared__ GridPoints points;  // these two, not in the registers of every thread
   __shared__ RowScale scale;
   if (threadIdx.x == 0) {
-    points = {row.low, row.high, k > 1 ? (row.high - row.low) / static_cast<double>(k - 1) : 0, k};
+    points = {row.low, row.high, kde::grid_step(row.low, row.high, k), k};
     scale = {row.bandwidth, kde::kInvSqrt2Pi / (row.bandwidth * static_cast<double>(n)),
              kde::kInvSqrt2Pi / row.bandwidth};
   }
@@ -73,20 +73,20 @@ __device__ void select(const KenJob<P>& job, std::int64_t r, const kde::LatticeC
   using Earliest = EarliestFree<Index>;
   const Earliest earliest{index, free, reinterpret_cast<typename Earliest::Node*>(memory + layout.minima)};
   Index* const place = reinterpret_cast<Index*>(memory + layout.place);
-  const Market<Key, Index> market{keys, index, static_cast<int>(n), points, order, place, free, earliest};
-  market.free.fill();
+  const MatchingState<Key, Index> state{keys, index, static_cast<int>(n), points, order, place, free, earliest};
+  state.free.fill();
   if (job.matching == Matching::one_by_one) {
-    match_one_by_one(market);
+    match_one_by_one(state);
   } else {
-    match_by_warp(market, job.matching == Matching::in_turn);
+    match_by_warp(state, job.matching == Matching::in_turn);
   }
   Index* const free_before = reinterpret_cast<Index*>(memory + layout.free_before);
   if constexpr (P::kShared) {
     unsigned char* const staged = memory + layout.mask;
-    mark(market, free_before, params.keep_ties, staged);
+    mark(state, free_before, params.keep_ties, staged);
     for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) mask(i) = staged[i];
   } else {
-    mark(market, free_before, params.keep_ties, &mask(0));
+    mark(state, free_before, params.keep_ties, &mask(0));
   }
 }
 
@@ -143,18 +143,18 @@ struct Workspace {
   std::int64_t slab_bytes = 0;
   std::int64_t bytes = 0;
   Workspace(const KenParams& params, const CudaContext& context, std::byte* base) {
-    Carver carver(base);
+    BumpAllocator allocator(base);
     if (fits<Coarse>(params, context)) {
-      list_count = carver.take<unsigned long long>(1);
-      list = carver.take<std::int64_t>(params.weight.rows);
+      list_count = allocator.take<unsigned long long>(1);
+      list = allocator.take<std::int64_t>(params.weight.rows);
     }
     if (!fits<Coarse>(params, context) || !fits<Fine>(params, context)) {
       const std::int64_t slab = params.weight.dtype == DType::float64 ? bytes_for<WideDouble>(params, kMostThreads)
                                                                       : bytes_for<Wide>(params, kMostThreads);
       slab_bytes = (slab + 255) / 256 * 256;
-      slabs = carver.take<unsigned char>(slab_bytes * few_blocks(params, context));
+      slabs = allocator.take<unsigned char>(slab_bytes * few_blocks(params, context));
     }
-    bytes = carver.used();
+    bytes = allocator.used();
   }
 };
 

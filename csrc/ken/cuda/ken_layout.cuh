@@ -1,5 +1,5 @@
-// Where a row's arrays lie while its mask is found (ken_cuda.cu): pieces of one stretch of shared or global memory,
-// which the steps take in turn.
+// Memory layout of a row's arrays while its mask is found (ken_cuda.cu): pieces of one stretch of shared or global
+// memory, which the steps use in turn.
 #pragma once
 
 #include <cstdint>

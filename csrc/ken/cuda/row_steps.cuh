@@ -1,4 +1,4 @@
-// What a block does to one row before and after its matching (ken_cuda.cu): load, sort, order the points, write the
+// One row's steps before and after its matching, by a block (ken_cuda.cu): load, sort, order the points, write the
 // mask.
 #pragma once
 
@@ -39,7 +39,7 @@ __device__ void order_points(const SortedRow<typename P::Key>& row, const GridPo
   using Bucket = typename P::Bucket;
   const double error = P::kCoarse ? kCoarseError : kFineError;
   Bucket* const buckets = reinterpret_cast<Bucket*>(memory + layout.buckets);
-  const bool approximate = P::kCoarse || scale.highest * (kFineError + kTailError) < kMostError;
+  const bool approximate = P::kCoarse || fine_serves(scale.highest);
   for (unsigned j = threadIdx.x; j < points.count; j += blockDim.x) buckets[j] = 0;
   __syncthreads();
   if (approximate) {
@@ -133,7 +133,7 @@ __device__ RowShape load_row(const KenJob<P>& job, std::int64_t r, unsigned char
       high *= factor;
     }
     const double variance = variance_of<false>(n, value, 0);
-    if (!holds_variance(variance)) {
+    if (!kde::holds_variance(variance)) {
       const int exponent = ilogb(fmax(fabs(low), fabs(high)));
       const double scaled = variance_of<true>(n, value, exponent);
       return {low, high, ldexp(bandwidth_of(scaled, job.shrink), exponent), finite != 0};
@@ -146,10 +146,10 @@ __device__ RowShape load_row(const KenJob<P>& job, std::int64_t r, unsigned char
 
 // mask [n] in the order of the row; `free_before` [words_of(n) + 1] is scratch.
 template <typename Key, typename Index>
-__device__ void mark(const Market<Key, Index>& market, Index* free_before, bool keep_ties, unsigned char* mask) {
-  market.free.count_words(free_before);
-  for (int i = threadIdx.x; i < market.n; i += blockDim.x)
-    mask[market.index[i]] = market.is_taken(i, free_before, keep_ties);
+__device__ void mark(const MatchingState<Key, Index>& state, Index* free_before, bool keep_ties, unsigned char* mask) {
+  state.free.count_words(free_before);
+  for (int i = threadIdx.x; i < state.n; i += blockDim.x)
+    mask[state.index[i]] = state.is_taken(i, free_before, keep_ties);
   __syncthreads();
 }
 

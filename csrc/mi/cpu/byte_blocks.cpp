@@ -14,7 +14,7 @@ void ByteBlocks::assign(const Codes& codes, const Margins& margins, std::int64_t
   blocks_ = (codes.rows + kColumns - 1) / kColumns;
   block_bytes_ = codes.samples * kColumns;
   data_ = buffer_.reserve(blocks_ * block_bytes_);
-  fullest_ = fullest_buffer_.reserve(blocks_ * kColumns);
+  mode_ = mode_buffer_.reserve(blocks_ * kColumns);
   const std::int64_t tiles = (codes.samples + kTile - 1) / kTile;
   parallel_for(0, blocks_ * tiles, 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -24,7 +24,7 @@ void ByteBlocks::assign(const Codes& codes, const Margins& margins, std::int64_t
   });
   for (std::int64_t c = 0; c < blocks_ * kColumns; ++c) {
     const std::int32_t* counts = margins.counts(std::min(c, codes.rows - 1));
-    fullest_[c] = static_cast<std::uint8_t>(std::max_element(counts, counts + bins) - counts);
+    mode_[c] = static_cast<std::uint8_t>(std::max_element(counts, counts + bins) - counts);
   }
 }
 

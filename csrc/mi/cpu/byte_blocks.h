@@ -18,15 +18,16 @@ class ByteBlocks {
 
   std::int64_t blocks() const { return blocks_; }
   const std::uint8_t* block(std::int64_t b) const { return data_ + b * block_bytes_; }
-  const std::uint8_t* fullest(std::int64_t b) const { return fullest_ + b * kColumns; }  // code of each column
+  // The most frequent code of each column.
+  const std::uint8_t* mode(std::int64_t b) const { return mode_ + b * kColumns; }
 
  private:
   void copy(const Codes& codes, std::int64_t block, std::int64_t first_sample, std::int64_t last_sample);
 
   std::int64_t blocks_ = 0, block_bytes_ = 0;
-  std::uint8_t* data_ = nullptr;     // [blocks, T, kColumns]; columns beyond the last one repeat it
-  std::uint8_t* fullest_ = nullptr;  // [blocks, kColumns]
-  AlignedBuffer<std::uint8_t> buffer_, fullest_buffer_;
+  std::uint8_t* data_ = nullptr;  // [blocks, T, kColumns]; columns beyond the last one repeat it
+  std::uint8_t* mode_ = nullptr;  // [blocks, kColumns]
+  AlignedBuffer<std::uint8_t> buffer_, mode_buffer_;
 };
 
 }  // namespace pruning_ext::mi

@@ -28,9 +28,9 @@ ByteCounter::ByteCounter(const Prepared& prepared) : prepared_(prepared), bins_(
   lines_.reserve((kMaxRanked + 8) * kColumns);
 }
 
-// Where a row's fullest bin holds most of its samples, the others are counted, and the margins give the rest.
+// Where a row's mode holds most of its samples, the others are counted, and the margins give the rest.
 bool ByteCounter::is_rest(const SampleLists& row, std::int64_t bin) const {
-  return bin == row.fullest() && 2 * sizes(row)[bin] > prepared_.pairs.x.samples;
+  return bin == row.mode() && 2 * sizes(row)[bin] > prepared_.pairs.x.samples;
 }
 
 void ByteCounter::clear_tables(std::int64_t first, std::int64_t last) {
@@ -40,7 +40,7 @@ void ByteCounter::clear_tables(std::int64_t first, std::int64_t last) {
 void ByteCounter::count_wide(const SampleLists& row, std::int64_t bin, std::int64_t block, std::int64_t first,
                              std::int64_t last) {
   const bool rest = is_rest(row, bin);
-  const std::int32_t* samples = rest ? row.all_but_fullest() : row.samples(bin);
+  const std::int32_t* samples = rest ? row.all_but_mode() : row.samples(bin);
   const std::int64_t size = rest ? prepared_.pairs.x.samples - sizes(row)[bin] : sizes(row)[bin];
   for (std::int64_t c = first; c < last; ++c) std::fill_n(totals_.data() + c * kStride, bins_, 0u);
   for (std::int64_t begin = 0; begin < size; begin += kMaxCounted) {
@@ -65,7 +65,7 @@ void ByteCounter::rank_bin(const std::int32_t* samples, std::int64_t size, std::
   if (pending_ + size > kMaxRanked) flush_ranks();
   pending_ += size;
   const std::int64_t levels = kernels().rank({prepared_.bytes.block(block), samples, size},
-                                             {prepared_.bytes.fullest(block), lines_.data(), higher_.data()});
+                                             {prepared_.bytes.mode(block), lines_.data(), higher_.data()});
   pending_levels_ = std::max(pending_levels_, levels);
 }
 

@@ -15,25 +15,18 @@
 #include <immintrin.h>
 #endif
 
+#include "common/vectors.h"
+
 namespace pruning_ext::mi::bytes::PRUNING_EXT_ISA {
 namespace {
 
-#define PRUNING_EXT_INLINE inline __attribute__((always_inline))
+typedef std::uint8_t Lanes __attribute__((vector_size(kVectorBytes), may_alias));
 
-#if defined(__AVX512F__)
-constexpr int kBytes = 64;
-#elif defined(__AVX2__)
-constexpr int kBytes = 32;
-#else
-constexpr int kBytes = 16;
-#endif
-typedef std::uint8_t Lanes __attribute__((vector_size(kBytes), may_alias));
-
-constexpr int kParts = kColumns / kBytes;  // registers that a sample fills
-constexpr int kEight = 8;                  // samples that registers hold while they are sorted
-constexpr int kLevels = 4;                 // ranks that are counted together
-constexpr int kMaxLevel = 33;              // from which rank on columns are counted one by one,
-constexpr int kFew = 3;                    // or if there are no more than so many with a rank
+constexpr int kParts = kColumns / kVectorBytes;  // registers that a sample fills
+constexpr int kEight = 8;                        // samples that registers hold while they are sorted
+constexpr int kLevels = 4;                       // ranks that are counted together
+constexpr int kMaxLevel = 33;                    // from which rank on columns are counted one by one,
+constexpr int kFew = 3;                          // or if there are no more than so many with a rank
 
 PRUNING_EXT_INLINE Lanes all(std::uint8_t value) { return Lanes{} + value; }
 
@@ -57,10 +50,10 @@ PRUNING_EXT_INLINE std::uint64_t mask_of(const Lanes& truths) {
   return static_cast<std::uint32_t>(_mm_movemask_epi8((__m128i)truths));
 #else
   // Lane i of a word keeps its bit i; the product's highest byte is their sum, which carries nothing.
-  typedef std::uint64_t Words __attribute__((vector_size(kBytes)));
+  typedef std::uint64_t Words __attribute__((vector_size(kVectorBytes)));
   const Words kept = (Words)truths & 0x8040201008040201;
   std::uint64_t mask = 0;
-  for (int w = 0; w < kBytes / 8; ++w) mask |= (kept[w] * 0x0101010101010101 >> 56) << (8 * w);
+  for (int w = 0; w < kVectorBytes / 8; ++w) mask |= (kept[w] * 0x0101010101010101 >> 56) << (8 * w);
   return mask;
 #endif
 }
@@ -136,18 +129,18 @@ void sort_part(const Run& run, int part, Lanes* lines) {
   merge_eights(lines, eights);
 }
 
-// Sorted lines to ranks; returns the highest rank of each column. A column's fullest code is counted in `spike` instead
+// Sorted lines to ranks; returns the highest rank of each column. A column's mode is counted in `spike` instead
 // and its ranks are 0: there could be as many of them as there are samples.
-Lanes rank_lines(Lanes* lines, std::int64_t size, const Lanes& fullest, Lanes& spike) {
+Lanes rank_lines(Lanes* lines, std::int64_t size, const Lanes& mode, Lanes& spike) {
   Lanes before = lines[0], rank{}, highest{};
   spike = Lanes{};
-  count_equal(spike, before, fullest);
+  count_equal(spike, before, mode);
   lines[0] = rank;
   for (std::int64_t i = 1; i < size; ++i) {
     const Lanes own = lines[i];
     const Lanes kept = own == before ? rank + 1 : Lanes{};
-    rank = own == fullest ? Lanes{} : kept;
-    count_equal(spike, own, fullest);
+    rank = own == mode ? Lanes{} : kept;
+    count_equal(spike, own, mode);
     highest = highest > rank ? highest : rank;
     lines[i] = rank;
     before = own;
@@ -175,16 +168,16 @@ PRUNING_EXT_INLINE void count_levels(const Lanes* lines, std::int64_t size, std:
 // Counts one column's samples of ranks from `level` on.
 void count_alone(const std::uint8_t* lines, std::int64_t size, std::int64_t level, std::uint8_t* higher) {
   for (std::int64_t i = level; i < size; ++i) {
-    const std::int64_t rank = lines[i * kBytes];
+    const std::int64_t rank = lines[i * kVectorBytes];
     if (rank >= level) ++higher[rank * kColumns];
   }
 }
 
 // One part of the run. Returns the lowest row of `higher` from which on nothing was added.
-std::int64_t rank_part(const Run& run, int part, const Lanes& fullest, Lanes* lines, Lanes* higher) {
+std::int64_t rank_part(const Run& run, int part, const Lanes& mode, Lanes* lines, Lanes* higher) {
   sort_part(run, part, lines);
   Lanes spike;
-  const Lanes highest = rank_lines(lines, run.size, fullest, spike);
+  const Lanes highest = rank_lines(lines, run.size, mode, spike);
   std::int64_t level = 1;
   std::uint64_t columns = at_least(highest, level);
   for (; __builtin_popcountll(columns) > kFew && level + kLevels <= kMaxLevel; columns = at_least(highest, level)) {
@@ -206,11 +199,11 @@ std::int64_t rank_part(const Run& run, int part, const Lanes& fullest, Lanes* li
 }
 
 std::int64_t rank(const Run& run, const Ranks& ranks) {
-  const Lanes* fullest = reinterpret_cast<const Lanes*>(ranks.fullest);
+  const Lanes* mode = reinterpret_cast<const Lanes*>(ranks.mode);
   Lanes *lines = reinterpret_cast<Lanes*>(ranks.lines), *higher = reinterpret_cast<Lanes*>(ranks.higher);
   std::int64_t levels = 1;
   for (int part = 0; part < kParts; ++part) {
-    const std::int64_t found = rank_part(run, part, fullest[part], lines, higher + part);
+    const std::int64_t found = rank_part(run, part, mode[part], lines, higher + part);
     levels = found > levels ? found : levels;
   }
   return levels;

@@ -24,8 +24,8 @@ struct Run {                    // samples of one block, all with the same code 
 };
 
 struct Ranks {
-  const std::uint8_t* fullest;  // [kColumns]: the code that each column has most often
-  std::uint8_t* lines;          // [kMaxRanked + 8, kColumns], aligned: scratch
+  const std::uint8_t* mode;  // [kColumns]: the most frequent code of each column
+  std::uint8_t* lines;       // [kMaxRanked + 8, kColumns], aligned: scratch
   // [kRankRows, kColumns], aligned: row r counts the cells with more than r samples. Added to, modulo 256.
   std::uint8_t* higher;
 };

@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "common/aligned_buffer.h"
-#include "kde/cpu/kde_kernels.h"
-#include "mi/cpu/edges.h"
-#include "mi/cpu/plane_kernels.h"
-#include "mi/cpu/radix_sort.h"
+#include "common/row_kernels.h"
+#include "mi/cpu/column_sorter.h"
+#include "mi/cpu/encode_kernels.h"
+#include "mi/edges.h"
 #include "mi/mi.h"
 
 namespace pruning_ext::mi {
@@ -28,11 +28,11 @@ class Columns {
   };
 
   Column load(std::int64_t column) {
-    const std::int64_t samples = x_.rows, size = dtype_size(x_.dtype);
+    const std::int64_t samples = x_.rows;
     if (column < first_ || column >= last_) copy_tile(column);
     double* doubles = doubles_.reserve(samples);
-    const char* source = tile_.data() + (column - first_) * size;
-    const kde::RowRange range = kde::active_kernels().load(source, x_.dtype, kTileColumns, samples, doubles);
+    const Matrix tile{tile_.data(), x_.dtype, kTileColumns, samples, 1, kTileColumns};  // a column is a row of it
+    const RowRange range = load_row(tile, column - first_, doubles);
     if (!range.finite) return {nullptr, {}};
     Value* values = values_.reserve(samples);
     for (std::int64_t t = 0; t < samples; ++t) values[t] = static_cast<Value>(doubles[t]);
@@ -66,17 +66,18 @@ class Columns {
 };
 
 void encode(const float* values, std::int64_t n, const float* edges, std::int64_t num_edges, std::uint8_t* codes) {
-  active_kernels().encode32(values, n, edges, num_edges, codes);
+  encoding::active_kernels().encode32(values, n, edges, num_edges, codes);
 }
 
 void encode(const double* values, std::int64_t n, const double* edges, std::int64_t num_edges, std::uint8_t* codes) {
-  active_kernels().encode64(values, n, edges, num_edges, codes);
+  encoding::active_kernels().encode64(values, n, edges, num_edges, codes);
 }
 
 template <typename Value>
 Status discretize(const DiscretizeParams& params, const ParallelFor& parallel_for) {
   const std::int64_t samples = params.x.rows, slots = params.bins - 1;
   FirstFault faults;
+  const auto bins = static_cast<unsigned>(params.bins);
   parallel_for(0, params.x.cols, kTileColumns, [&](std::int64_t begin, std::int64_t end) {
     Columns<Value> columns(params.x);
     ColumnSorter sorter;
@@ -88,15 +89,16 @@ Status discretize(const DiscretizeParams& params, const ParallelFor& parallel_fo
         continue;
       }
       Value* edges = static_cast<Value*>(params.edges) + column * slots;
-      std::int64_t used;
-      if (params.strategy == Strategy::uniform) {
-        used = place_edges(range, 2, params.bins, params.strategy, edges);
-      } else {
+      const Value* ascending = range;  // all that Strategy::uniform asks of a column
+      std::int64_t count = 2;
+      if (params.strategy != Strategy::uniform) {
         Value* sorted = sorted_buffer.reserve(samples);
         std::copy(values, values + samples, sorted);
         sorter.sort(sorted, samples);
-        used = place_edges(sorted, samples, params.bins, params.strategy, edges);
+        ascending = sorted, count = samples;
       }
+      const auto at = [ascending](std::uint64_t i) { return ascending[i]; };
+      const std::int64_t used = place_edges(at, static_cast<std::uint64_t>(count), bins, params.strategy, edges);
       std::fill(edges + used, edges + slots, std::numeric_limits<Value>::infinity());
       encode(values, samples, edges, used, params.codes + column * samples);
     }
@@ -112,10 +114,8 @@ Status encode(const EncodeParams& params, const ParallelFor& parallel_for) {
     Columns<Value> columns(params.x);
     for (std::int64_t column = begin; column < end; ++column) {
       const Value* edges = static_cast<const Value*>(params.edges) + column * params.num_edges;
-      bool increasing = params.num_edges == 0 || edges[0] == edges[0];  // not so if it is NaN
-      for (std::int64_t e = 1; e < params.num_edges; ++e) increasing = increasing && edges[e] >= edges[e - 1];
       const Value* values = columns.load(column).values;
-      if (values == nullptr || !increasing) {
+      if (values == nullptr || !are_edges(edges, params.num_edges)) {
         faults.report(values == nullptr ? Fault::not_finite : Fault::bad_edges, column);
         continue;
       }

@@ -1,4 +1,4 @@
-// What each row of codes is on its own: its counts, and its entropy's sum.
+// Margins of the contingency tables: each row's own counts, and the sum that gives its entropy.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@
 namespace pruning_ext::mi {
 namespace {
 
-// Where results are mirrored, or x and y have changed places, one index step becomes another.
+// Index steps in the output; mirrored results, and x and y that changed places, exchange them.
 struct Strides {
   std::int64_t row, partner, row_bin, partner_bin;
 };

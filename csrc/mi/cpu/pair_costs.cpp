@@ -9,7 +9,7 @@
 // bytes, every run is ranked or tabled for itself.
 //
 // 1e9 pair-samples a second of 512 columns (at T = 65536 of 192) of equally frequent codes, one thread of a busy EPYC
-// with AVX-512 (64 bins and AVX2 at T = 4096, 16384: 3.9, 2.1), and the way that is gone there:
+// with AVX-512 (64 bins and AVX2 at T = 4096, 16384: 3.9, 2.1), and the method chosen there:
 //
 //   bins     T = 1024      4096          16384         65536
 //   17       2.1 ranks     5.4 planes    8.1 planes
@@ -40,7 +40,7 @@ struct Costs {
   double sorted_again;  // and as much more for each sample of its run
   double stored;        // tables: one sample in one column
   double table_cell;    // tables: one cell scored and cleared
-  std::int64_t ranked;  // ranks: the longest run, and half the bins more
+  std::int64_t ranked;  // ranks: the longest run, to which half the bins are added
 };
 
 constexpr Costs kBaseline{0.013, 0.013, 0.6, 0.2, 0.0035, 0.35, 0.35, 64};
@@ -55,7 +55,7 @@ const Costs& costs() {
   }
 }
 
-// Columns that a row meets on average, with those of a block that nobody asked for.
+// Columns that a row is counted against on average, padding columns of the last block included.
 double columns_met(const Pairs& pairs, std::int64_t columns) {
   const std::int64_t rows = pairs.x.rows, blocks = (pairs.partners().rows + columns - 1) / columns;
   std::int64_t met = 0;
@@ -81,12 +81,12 @@ bool bytes_are_cheaper(const Pairs& pairs, const Margins& x_margins, Want want) 
   double by_planes = 0, by_bytes = 0;
   for (std::int64_t row = 0; row < pairs.x.rows; ++row) {
     const std::int32_t* counts = x_margins.counts(row);
-    const std::int64_t fullest = std::max_element(counts, counts + pairs.bins) - counts;
+    const std::int64_t mode = std::max_element(counts, counts + pairs.bins) - counts;
     for (std::int64_t bin = 0; bin < pairs.bins; ++bin) {
       if (counts[bin] == 0) continue;
       const auto size = static_cast<double>(counts[bin]);
-      by_planes += bins * cost.plane_cell + (bin == fullest ? 0 : size * (bins - 1) * addition);
-      const bool rest = bin == fullest && 2 * size > samples;
+      by_planes += bins * cost.plane_cell + (bin == mode ? 0 : size * (bins - 1) * addition);
+      const bool rest = bin == mode && 2 * size > samples;
       by_bytes += counts[bin] <= longest && !rest
                       ? size * (cost.sorted + size * cost.sorted_again)
                       : bins * cost.table_cell + (rest ? samples - size : size) * cost.stored;

@@ -1,4 +1,4 @@
-// Whether pairs are counted by bit planes or by bytes: what each would cost, from the rows' margins.
+// The choice between counting by bit planes and by bytes: estimated costs of both, from the rows' margins.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@
 
 namespace pruning_ext::mi {
 
-// What all pairs of a call share.
+// State that all pairs of a call share.
 struct Prepared {
   Pairs pairs;
   Margins x_margins, other_margins;

@@ -37,12 +37,12 @@ class PlaneCounter {
     std::copy(margins_.data(), margins_.data() + bins_ * columns_, rest);
     const std::int32_t* sizes = prepared_.x_margins.counts(row.row());
     for (std::int64_t bin = 0; bin < bins_; ++bin) {
-      if (sizes[bin] == 0 || bin == row.fullest()) continue;
+      if (sizes[bin] == 0 || bin == row.mode()) continue;
       const Count* counts = count_bin(row.samples(bin), sizes[bin], block);
       visit(bin, Cells<Count>{counts, columns_, 1});
       kernels().subtract(counts, bins_ * columns_, rest);
     }
-    visit(row.fullest(), Cells<Count>{rest, columns_, 1});
+    visit(row.mode(), Cells<Count>{rest, columns_, 1});
   }
 
   // Adds to sums [columns] the terms of the pairs' cells, and to occupied [columns], if not nullptr, those not empty;

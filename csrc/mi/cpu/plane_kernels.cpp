@@ -1,46 +1,19 @@
 // Joint counts of one row's code with a block of columns (plane_kernels.h), and their scores.
 //
-// 1. What is counted are not codes but their submasks: f[m] = #{samples whose code contains all bits of m}. Each
+// 1. Not codes are counted but their submasks: f[m] = #{samples whose code contains all bits of m}. Each
 //    costs one AND, f[m] from its parent without the lowest bit, and m < bins suffices, whatever the number of bins.
 // 2. Eight samples pass through a tree of carry-save adders (Harley and Seal); what overflows meets its like in the
 //    next powers of two, so that an addition costs one adder on average.
 // 3. The adders' words, transposed, are the counts; inclusion and exclusion makes of f the counts of codes.
 #include "mi/cpu/plane_kernels.h"
 
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
+#include "common/full_adder.h"
 
 namespace pruning_ext::mi::PRUNING_EXT_ISA {
 namespace {
 
 typedef std::uint64_t Narrow __attribute__((vector_size(16), aligned(16)));
-#if defined(__AVX512F__)
-typedef std::uint64_t Wide __attribute__((vector_size(64), aligned(64)));
-#elif defined(__AVX2__)
-typedef std::uint64_t Wide __attribute__((vector_size(32), aligned(32)));
-#else
-typedef Narrow Wide;
-#endif
-
-#define PRUNING_EXT_INLINE inline __attribute__((always_inline))
-
-// Adds bits a and b to `low`; `high` gets what has twice their weight.
-template <typename Word>
-PRUNING_EXT_INLINE void add_bits(Word& high, Word& low, const Word& a, const Word& b) {
-  const Word either = a ^ b;
-  high = (a & b) | (low & either);
-  low ^= either;
-}
-
-#if defined(__AVX512F__)
-template <>
-PRUNING_EXT_INLINE void add_bits<Wide>(Wide& high, Wide& low, const Wide& a, const Wide& b) {
-  const __m512i x = (__m512i)low, y = (__m512i)a, z = (__m512i)b;
-  high = (Wide)_mm512_ternarylogic_epi64(x, y, z, 0xe8);  // at least two of three
-  low = (Wide)_mm512_ternarylogic_epi64(x, y, z, 0x96);   // an odd number
-}
-#endif
+typedef std::uint64_t Wide __attribute__((vector_size(kVectorBytes), aligned(kVectorBytes)));
 
 template <typename Word>
 struct Low {
@@ -264,32 +237,6 @@ void subtract(const Count* counts, std::int64_t size, Count* rest) {
   for (std::int64_t i = 0; i < size; ++i) rest[i] = static_cast<Count>(rest[i] - counts[i]);
 }
 
-template <typename Value>
-void encode(const Value* values, std::int64_t n, const Value* edges, std::int64_t num_edges, std::uint8_t* codes) {
-  constexpr std::int64_t kStep = 64;
-  constexpr std::int64_t kFew = 32;  // edges that are cheaper to pass one by one than to search
-  for (std::int64_t first = 0; first < n; first += kStep) {
-    const std::int64_t size = n - first < kStep ? n - first : kStep;
-    std::int32_t code[kStep] = {};
-    if (num_edges <= kFew) {
-      for (std::int64_t e = 0; e < num_edges; ++e) {
-        const Value edge = edges[e];
-        for (std::int64_t i = 0; i < size; ++i) code[i] += values[first + i] >= edge;
-      }
-    } else {
-      for (std::int64_t i = 0; i < size; ++i) {
-        std::int64_t base = 0;
-        for (std::int64_t step = 128; step > 0; step /= 2) {
-          const std::int64_t next = base + step;
-          base = next <= num_edges && edges[next - 1] <= values[first + i] ? next : base;
-        }
-        code[i] = static_cast<std::int32_t>(base);
-      }
-    }
-    for (std::int64_t i = 0; i < size; ++i) codes[first + i] = static_cast<std::uint8_t>(code[i]);
-  }
-}
-
 }  // namespace
 
 const Kernels& kernels() {
@@ -297,9 +244,7 @@ const Kernels& kernels() {
                                  {sizeof(Narrow) * 8, count<Narrow>},
                                  add,
                                  {score<std::uint16_t>, subtract<std::uint16_t>},
-                                 {score<std::uint32_t>, subtract<std::uint32_t>},
-                                 encode<float>,
-                                 encode<double>};
+                                 {score<std::uint32_t>, subtract<std::uint32_t>}};
   return table;
 }
 

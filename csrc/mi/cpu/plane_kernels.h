@@ -4,7 +4,7 @@
 // code of column p at t. For the samples that share one code of the row, the joint counts with *every* column of the
 // block are then counts per bit position, which carry-save adders keep for all columns at once. A pair-sample costs
 // bins - 1 bit additions instead of the (bins - 1)^2 bit products of planes against planes, and nothing at all in the
-// row's fullest bin, whose counts the margins give.
+// bin of the row's mode (its most frequent code), whose counts the margins give.
 #pragma once
 
 #include <cstdint>
@@ -53,11 +53,6 @@ struct Kernels {
   void (*add)(const std::uint16_t* counts, std::int64_t size, std::uint32_t* total);
   CountKernels<std::uint16_t> short_counts;
   CountKernels<std::uint32_t> long_counts;
-  // Code of each value: how many of the increasing edges are at most the value.
-  void (*encode32)(const float* values, std::int64_t n, const float* edges, std::int64_t num_edges,
-                   std::uint8_t* codes);
-  void (*encode64)(const double* values, std::int64_t n, const double* edges, std::int64_t num_edges,
-                   std::uint8_t* codes);
 };
 
 // The adders of each bin: three running words, and two for each further power of two up to kMaxSamples / kGroup.

@@ -59,20 +59,20 @@ void Planes::pack(const Codes& codes, std::int64_t block, std::int64_t first_sam
 void SampleLists::assign(const Codes& codes, std::int64_t row, const std::int32_t* counts, std::int64_t bins,
                          std::int64_t group) {
   row_ = row;
-  fullest_ = std::max_element(counts, counts + bins) - counts;
+  mode_ = std::max_element(counts, counts + bins) - counts;
   std::int64_t size = 0;
   for (std::int64_t bin = 0; bin < bins; ++bin) {
     starts_[bin] = size;
-    if (bin != fullest_) size += (counts[bin] + group - 1) / group * group;
+    if (bin != mode_) size += (counts[bin] + group - 1) / group * group;
   }
-  starts_[fullest_] = size;
-  samples_ = buffer_.reserve(size + counts[fullest_] + kAhead);
-  std::fill_n(samples_ + size + counts[fullest_], kAhead, 0);
+  starts_[mode_] = size;
+  samples_ = buffer_.reserve(size + counts[mode_] + kAhead);
+  std::fill_n(samples_ + size + counts[mode_], kAhead, 0);
   std::int64_t next[256];
   std::copy(starts_, starts_ + bins, next);
   for (std::int64_t t = 0; t < codes.samples; ++t) samples_[next[codes.at(row, t)]++] = static_cast<std::int32_t>(t);
   for (std::int64_t bin = 0; bin < bins; ++bin) {
-    if (bin == fullest_) continue;
+    if (bin == mode_) continue;
     const std::int64_t end = starts_[bin] + (counts[bin] + group - 1) / group * group;
     std::fill(samples_ + next[bin], samples_ + end, static_cast<std::int32_t>(codes.samples));
   }

@@ -29,20 +29,21 @@ class Planes {
   AlignedBuffer<std::uint8_t> buffer_;
 };
 
-// The samples of one row, listed by code: the fullest code last, since the margins can give its counts.
+// The samples of one row, listed by code: the mode, its most frequent code, last, since the margins can give its
+// counts.
 class SampleLists {
  public:
   // `counts` [bins] are those of the row. All lists but the last are filled up to whole groups with the sample T.
   void assign(const Codes& codes, std::int64_t row, const std::int32_t* counts, std::int64_t bins, std::int64_t group);
 
   std::int64_t row() const { return row_; }
-  std::int64_t fullest() const { return fullest_; }
+  std::int64_t mode() const { return mode_; }
   // At least kAhead more can be read behind them.
   const std::int32_t* samples(std::int64_t bin) const { return samples_ + starts_[bin]; }
-  const std::int32_t* all_but_fullest() const { return samples_; }
+  const std::int32_t* all_but_mode() const { return samples_; }
 
  private:
-  std::int64_t row_ = -1, fullest_ = 0;
+  std::int64_t row_ = -1, mode_ = 0;
   std::int64_t starts_[256] = {};
   std::int32_t* samples_ = nullptr;
   AlignedBuffer<std::int32_t> buffer_;

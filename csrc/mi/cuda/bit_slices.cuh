@@ -1,5 +1,5 @@
 // Bits of codes, and planes from them. A slice holds one bit of 32 codes: bit j of the codes of sample i in word w of a
-// chunk stands at kBits * i + w. The order of samples is of no account where all rows share it.
+// chunk stands at kBits * i + w. The order of samples does not matter where all rows share it.
 #pragma once
 
 #include <cuda_runtime.h>

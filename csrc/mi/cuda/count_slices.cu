@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(kTransposeThreads, 2) transpose_kernel(Chunk<4
     codes[i] = transposed(codes[i]);
 }
 
-// What a lane of group g turns slices by: bit j of g, or of it and its neighbour g + 8.
+// Masks by which a lane of group g flips slices: bit j of g, shared by its neighbour g + 8.
 struct Flips {
   std::uint32_t of[3];
   __device__ explicit Flips(unsigned group) {

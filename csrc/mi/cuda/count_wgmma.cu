@@ -4,8 +4,8 @@
 //
 // A block, one to a multiprocessor, counts the pairs of 8 columns with 16, a slab of 1024 samples after the other:
 //
-//   1 warp loads      the codes' bits of two slabs ahead, 12 KB each, by asynchronous copies: 24 a slab. What it waits
-//                     for nobody else waits for: the builders' fence (a MEMBAR) would wait for loads to registers
+//   1 warp loads      the codes' bits of two slabs ahead, 12 KB each, by asynchronous copies: 24 a slab. Only this
+//                     warp waits for them: the builders' fence (a MEMBAR) would wait for loads to registers
 //   3 warps build     planes of 8 columns each, into a ring of four stages of 48 KB. A lane takes 4 x 32 samples of a
 //                     column: 20 LOP3 for the 16 planes of 32 samples, a store of 16 bytes for each plane of 128
 //   2 groups count    [64, 256] accumulators each, 128 registers a thread: 4 products a slab, issued while the last
@@ -107,7 +107,7 @@ __device__ void load(const PairJob& job, Walk walk, int slabs, Shared* shared) {
       shared->loaded[turn.place()].arrive_after_copies();
     }
   }
-  // Nothing says what becomes of copies whose thread has left: it stays until the builders have them.
+  // PTX does not define what happens to asynchronous copies of an exited thread, so the loader waits for the builders.
   for (int i = 0; i < kLoadings; ++i, ++turn.count) shared->taken[turn.place()].wait(turn.parity() ^ 1);
 }
 
@@ -157,7 +157,7 @@ __device__ void build(Walk walk, int slabs, Shared* shared) {
       }
       __syncwarp();
       if (lane == 0) shared->taken[loading.place()].arrive();
-      shared->empty[turn.place()].wait(turn.parity() ^ 1);  // the first time nobody has used it
+      shared->empty[turn.place()].wait(turn.parity() ^ 1);  // the first time it is unused
 #pragma unroll
       for (int time = 0; time < kTimes; ++time)
         store_planes(slices[time], &shared->stages[turn.place()], (column + time * kAtOnce) * kPlanes);

@@ -9,8 +9,8 @@
 #include "common/block_sort.cuh"
 #include "common/element.h"
 #include "mi/cuda/discretize_cuda.h"
-#include "mi/cuda/edges.cuh"
 #include "mi/cuda/mi_cuda.h"
+#include "mi/edges.h"
 
 namespace pruning_ext::mi {
 namespace {
@@ -115,9 +115,7 @@ __global__ void __launch_bounds__(kTileThreads, 2) check_edges_kernel(EncodePara
   for (std::int64_t column = std::int64_t{blockIdx.x} * kTileThreads + threadIdx.x; column < params.x.cols;
        column += std::int64_t{gridDim.x} * kTileThreads) {
     const Value* const edges = static_cast<const Value*>(params.edges) + column * params.num_edges;
-    bool increasing = params.num_edges == 0 || edges[0] == edges[0];
-    for (std::int64_t e = 1; e < params.num_edges; ++e) increasing = increasing && edges[e] >= edges[e - 1];
-    if (!increasing) report(fault, Fault::bad_edges, column);
+    if (!are_edges(edges, params.num_edges)) report(fault, Fault::bad_edges, column);
   }
 }
 

@@ -70,21 +70,21 @@ std::int64_t rows_at_once(const Pairs& pairs) {
                                   std::max<std::int64_t>(pairs.x.rows, 1));
 }
 
-std::int64_t carve(const Pairs& pairs, Counting counting, bool packed, std::byte* workspace, Memory* memory) {
-  Carver carver(workspace);
+std::int64_t allocate(const Pairs& pairs, Counting counting, bool packed, std::byte* workspace, Memory* memory) {
+  BumpAllocator allocator(workspace);
   const std::int64_t samples = pairs.x.samples, bins = pairs.bins;
   const auto both = [&](std::int64_t (*words)(std::int64_t, std::int64_t, std::int64_t), bool needed, auto** x,
                         auto** y) {
-    *x = carver.take<std::uint32_t>(needed ? words(pairs.x.rows, samples, bins) : 0);
-    *y = pairs.symmetric ? *x : carver.take<std::uint32_t>(needed ? words(pairs.y.rows, samples, bins) : 0);
+    *x = allocator.take<std::uint32_t>(needed ? words(pairs.x.rows, samples, bins) : 0);
+    *y = pairs.symmetric ? *x : allocator.take<std::uint32_t>(needed ? words(pairs.y.rows, samples, bins) : 0);
   };
-  memory->terms = has_terms(samples) ? carver.take<std::int64_t>(samples + 1) : nullptr;
-  memory->x_margins = carver.take<Margin>(pairs.x.rows);
-  memory->y_margins = pairs.symmetric ? memory->x_margins : carver.take<Margin>(pairs.y.rows);
+  memory->terms = has_terms(samples) ? allocator.take<std::int64_t>(samples + 1) : nullptr;
+  memory->x_margins = allocator.take<Margin>(pairs.x.rows);
+  memory->y_margins = pairs.symmetric ? memory->x_margins : allocator.take<Margin>(pairs.y.rows);
   both(packed_words, counting != Counting::atomics && !packed, &memory->x_packed, &memory->y_packed);
   both(plane_words, counting == Counting::planes, &memory->x_planes, &memory->y_planes);
-  memory->information = carver.take<double>(rows_at_once(pairs) * pairs.partners().rows);
-  return carver.used();
+  memory->information = allocator.take<double>(rows_at_once(pairs) * pairs.partners().rows);
+  return allocator.used();
 }
 
 bool reads_slices(Counting counting) { return counting == Counting::slices || counting == Counting::wgmma; }
@@ -110,26 +110,26 @@ cudaError_t prepare(const Pairs& pairs, const Estimator& estimator, const CudaCo
   const bool packed = given.x != nullptr;
   if (!counting_problem(counting, pairs, context).empty() || (packed && counting == Counting::atomics))
     return cudaErrorInvalidValue;
-  carve(pairs, counting, packed, context.workspace, memory);
+  allocate(pairs, counting, packed, context.workspace, memory);
   if (packed) memory->x_packed = given.x, memory->y_packed = pairs.symmetric ? given.x : given.y;
   const std::int64_t samples = pairs.x.samples;
   const int shift = term_shift(samples);
-  *job = {pairs,
-          scale_for(estimator, samples),
-          shift,
-          memory->terms,
-          memory->x_margins,
-          memory->y_margins,
-          0,
-          pairs.x.rows,
-          pairs.symmetric,
-          nullptr,
-          DType::float64,
-          nullptr,
-          memory->x_packed,
-          memory->y_packed,
-          memory->x_planes,
-          memory->y_planes};
+  *job = {.pairs = pairs,
+          .scale = scale_for(estimator, samples),
+          .shift = shift,
+          .terms = memory->terms,
+          .x_margins = memory->x_margins,
+          .y_margins = memory->y_margins,
+          .first_row = 0,
+          .rows = pairs.x.rows,
+          .mirror = pairs.symmetric,
+          .information = nullptr,
+          .dtype = DType::float64,
+          .counts = nullptr,
+          .x_packed = memory->x_packed,
+          .y_packed = memory->y_packed,
+          .x_planes = memory->x_planes,
+          .y_planes = memory->y_planes};
   if (memory->terms != nullptr) {
     PRUNING_EXT_TRY_CUDA(launch(terms_kernel, blocks_for((samples + kThreads) / kThreads), kThreads, 0, context.stream,
                                 memory->terms, samples, shift));
@@ -201,7 +201,7 @@ bool takes_packed(std::int64_t bins, std::int64_t samples) { return bins <= 16 &
 
 std::int64_t pairs_cuda_workspace(const Pairs& pairs, Counting counting, bool packed) {
   Memory memory;
-  return carve(pairs, counting, packed, nullptr, &memory);
+  return allocate(pairs, counting, packed, nullptr, &memory);
 }
 
 cudaError_t contingency_cuda(const ContingencyParams& params, const CudaContext& context) {

@@ -42,21 +42,21 @@ struct PairJob {  // what the counting kernels share
   void* information;  // [rows, M], row first_row first
   DType dtype;
   std::int32_t* counts;  // [N, M, bins, bins] instead of the information, or nullptr
-  const std::uint32_t*
-      x_packed;  // PackedCodes' words (Counting::slices and wgmma: transposed); what the others read is made of it
+  // PackedCodes' words (Counting::slices and wgmma: transposed); what the others read is made of them.
+  const std::uint32_t* x_packed;
   const std::uint32_t* y_packed;
   const std::uint32_t* x_planes;  // Counting::planes: fragments (count_planes.cu)
   const std::uint32_t* y_planes;
 };
 
-// What `wanted` means here: how pairs are counted if nobody says depends on bins, samples and the architecture. The
-// other functions take what this gives, never `automatic`.
+// The strategy of counting: `wanted`, and when that is automatic one by bins, samples and the architecture. The other
+// functions take the result, never `automatic`.
 Counting chosen_counting(const Pairs& pairs, const CudaContext& context, Counting wanted = Counting::automatic);
 
 // Empty where the counting can count these pairs on this GPU, else a sentence that says why not.
 std::string counting_problem(Counting counting, const Pairs& pairs, const CudaContext& context);
 
-// Codes that are packed already (discretize_cuda), in place of pairs.x and pairs.y, whose data nobody looks at then.
+// Codes that are packed already (discretize_cuda), in place of pairs.x and pairs.y, whose data is not read then.
 struct PackedPairs {
   std::uint32_t* x = nullptr;
   std::uint32_t* y = nullptr;
@@ -88,7 +88,7 @@ cudaError_t launch_packed_margins(const PackedCodes& packed, std::int64_t bins, 
                                   const CudaContext& context);
 PackedCodes packed_codes(std::uint32_t* words, std::int64_t rows, std::int64_t samples, std::int64_t bins);
 
-// 32-bit words that the planes of so many rows take; building them; transposing packed codes where they are.
+// The size of the planes in 32-bit words; building them; transposing packed codes in place.
 std::int64_t plane_words(std::int64_t rows, std::int64_t samples, std::int64_t bins);
 cudaError_t launch_build_planes(const PackedCodes& packed, std::int64_t bins, std::uint32_t* planes,
                                 const CudaContext& context);

@@ -1,6 +1,7 @@
-// What becomes of a pair's counts.
+// Information from a pair's counts, stored in one place or, where the matrix is symmetric, in two.
 #pragma once
 
+#include "common/element.h"
 #include "mi/cuda/mi_cuda.h"
 
 namespace pruning_ext::mi {
@@ -17,15 +18,8 @@ __device__ inline void store_information(const PairJob& job, std::int64_t i, std
   Scale scale = job.scale;
   scale.total = term_of(job, job.pairs.x.samples);
   const double value = information(scale, job.x_margins[job.first_row + i], job.y_margins[j], joint);
-  const auto store = [&](std::int64_t at) {
-    if (job.dtype == DType::float64) {
-      static_cast<double*>(job.information)[at] = value;
-    } else {
-      static_cast<float*>(job.information)[at] = static_cast<float>(value);
-    }
-  };
-  store(i * partners + j);
-  if (job.mirror) store(j * partners + i);
+  store_element(job.information, job.dtype, i * partners + j, value);
+  if (job.mirror) store_element(job.information, job.dtype, j * partners + i, value);
 }
 
 }  // namespace pruning_ext::mi

@@ -48,7 +48,8 @@ __device__ inline void copy_async(void* to, const void* from, bool any) {
 #endif
 }
 
-// mbarrier: a phase ends when `count` have arrived. What they wrote before is then seen by those who waited for it.
+// mbarrier: a phase ends when `count` threads have arrived. Threads that waited for it then see what those wrote
+// before.
 class Barrier {
  public:
   // By one thread; then fence_barriers() by it and __syncthreads() by all.
@@ -181,7 +182,7 @@ __device__ inline void commit_products() {
   emulation::wgmma_commit();
 #endif
 }
-// Until at most so many groups are not done.
+// Waits until at most kLeft groups are not done.
 template <int kLeft>
 __device__ inline void await_products() {
 #if defined(__CUDA_ARCH__)

@@ -1,5 +1,6 @@
-// What sm_90a adds, as PTX has it: barriers in shared memory, asynchronous copies to it, products by groups of four
-// warps. What is asynchronous happens at once or as late as it may, by chance, so that a wait that is missing shows.
+// The instructions that sm_90a adds, as PTX defines them: barriers in shared memory, asynchronous copies to it,
+// products by groups of four warps. Asynchronous steps happen at once or as late as they may, by chance, so that a
+// missing wait shows.
 #pragma once
 
 #include <cstddef>

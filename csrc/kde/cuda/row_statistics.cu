@@ -1,9 +1,9 @@
-// What the other kernels need to know of each row: range, weights, faults, and for a rule's bandwidth the variance, in
-// a second walk about the mean, so that rows far from 0 lose nothing.
+// Statistics of each row for the other kernels: range, weights, faults, and for a rule's bandwidth the variance, in a
+// second pass about the mean, so that rows far from 0 lose nothing.
 //
-// A row of up to 16,384 samples is one block's. A longer one is cut into pieces of so many, a block for each, and what
-// they found is put together in their order: which pieces there are depends on the row alone, so that every run and
-// every device gives the same. Loops over plain rows know the dtype and hold four loads in flight; a single row of 2^20
+// A row of up to 16,384 samples is one block's. A longer one is cut into pieces of that length, a block for each, and
+// their partial results are combined in order: the pieces depend on the row alone, so that every run and every device
+// gives the same. Loops over plain rows know the dtype and hold four loads in flight; a single row of 2^20
 // samples occupies 64 multiprocessors.
 #include "common/block.cuh"
 #include "common/element.h"
@@ -40,8 +40,8 @@ __device__ Tally block_tally(const Tally& mine) {
   return all;
 }
 
-// What a walk knows at compile time: the dtype of samples without weights. Rows with weights are seldom met, and have
-// one plain loop for all dtypes.
+// Compile-time knowledge of a pass: the dtype of samples without weights. Rows with weights are rare and have one plain
+// loop for all dtypes.
 template <DType kType>
 struct Plain {
   static constexpr bool kWeighted = false;
@@ -56,18 +56,18 @@ struct Weighted {
   static __device__ double sample(const Matrix& m, std::int64_t r, std::int64_t i) { return element<double>(m, r, i); }
 };
 
-struct Facts {              // what is made of a row
+struct StatisticsJob {
   Matrix samples, weights;  // weights.data == nullptr: all equal
   const double* bandwidth;  // or null, and the variance is wanted
   std::int64_t pieces;
-  Tally* tallies;   // [rows, pieces], where there is more than one piece
-  double* spreads;  // the same
-  RowFacts* facts;  // [rows]
+  Tally* tallies;             // [rows, pieces], where there is more than one piece
+  double* spreads;            // the same
+  RowStatistics* statistics;  // [rows]
   FaultWord* fault;
 };
 
 template <typename Walk>
-__device__ Tally tally_of(const Facts& job, std::int64_t r, std::int64_t begin, std::int64_t end) {
+__device__ Tally tally_of(const StatisticsJob& job, std::int64_t r, std::int64_t begin, std::int64_t end) {
   Tally mine;
 #pragma unroll(Walk::kUnrolled)
   for (std::int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
@@ -95,7 +95,7 @@ __device__ Tally tally_of(const Facts& job, std::int64_t r, std::int64_t begin, 
 }
 
 // The same once more over a whole row whose weights want a factor; for rows that are seldom met.
-__device__ Tally with_factor(const Facts& job, std::int64_t r, Tally tally) {
+__device__ Tally with_factor(const StatisticsJob& job, std::int64_t r, Tally tally) {
   const double factor = weight_factor(tally.heaviest);
   if (factor == 1) return tally;
   double total = 0, squares = 0, sum = 0;
@@ -113,7 +113,7 @@ __device__ Tally with_factor(const Facts& job, std::int64_t r, Tally tally) {
 
 // The sum of squared distances to the mean, for all threads of the block.
 template <typename Walk>
-__device__ double spread_of(const Facts& job, std::int64_t r, std::int64_t begin, std::int64_t end, double mean,
+__device__ double spread_of(const StatisticsJob& job, std::int64_t r, std::int64_t begin, std::int64_t end, double mean,
                             double factor) {
   double spread = 0;
 #pragma unroll(Walk::kUnrolled)
@@ -125,10 +125,10 @@ __device__ double spread_of(const Facts& job, std::int64_t r, std::int64_t begin
 }
 
 // The variance of x 2^-exponent by one walk after the other over the whole row; for rows that are seldom met.
-__device__ double scaled_variance(const Facts& job, std::int64_t r, double total, int exponent) {
+__device__ double scaled_variance(const StatisticsJob& job, std::int64_t r, double total, int exponent) {
   const auto sample = [&](std::int64_t i) { return ldexp(element<double>(job.samples, r, i), -exponent); };
   const auto weight = [&](std::int64_t i) {
-    return job.weights.data == nullptr ? 1.0 : job.facts[r].weight_factor * element<double>(job.weights, r, i);
+    return job.weights.data == nullptr ? 1.0 : job.statistics[r].weight_factor * element<double>(job.weights, r, i);
   };
   double sum = 0, spread = 0;
   for (std::int64_t i = threadIdx.x; i < job.samples.cols; i += kThreads) sum += weight(i) * sample(i);
@@ -141,7 +141,7 @@ __device__ double scaled_variance(const Facts& job, std::int64_t r, double total
 }
 
 // All but the variance; by one thread.
-__device__ void write_facts(const Facts& job, std::int64_t r, const Tally& tally) {
+__device__ void write_statistics(const StatisticsJob& job, std::int64_t r, const Tally& tally) {
   Fault found = Fault::none;
   if (tally.faults & 1) {
     found = Fault::not_finite;
@@ -151,31 +151,32 @@ __device__ void write_facts(const Facts& job, std::int64_t r, const Tally& tally
     found = Fault::bad_bandwidth;
   }
   if (found != Fault::none) report(job.fault, found, r);
-  job.facts[r] = {tally.low,
-                  tally.high,
-                  tally.sum / tally.total,
-                  0,
-                  tally.total,
-                  tally.total * tally.total / tally.squares,
-                  weight_factor(tally.heaviest),
-                  0,
-                  found};
+  job.statistics[r] = {.low = tally.low,
+                       .high = tally.high,
+                       .mean = tally.sum / tally.total,
+                       .variance = 0,
+                       .weight_sum = tally.total,
+                       .n_eff = tally.total * tally.total / tally.squares,
+                       .weight_factor = weight_factor(tally.heaviest),
+                       .exponent = 0,
+                       .fault = found};
 }
 
 // The variance from the sum of squared distances; by all threads of the block.
-__device__ void write_variance(const Facts& job, std::int64_t r, double low, double high, double total, double spread) {
+__device__ void write_variance(const StatisticsJob& job, std::int64_t r, double low, double high, double total,
+                               double spread) {
   double variance = spread / total;
   int exponent = 0;
   if (low < high && !holds_variance(variance)) {
     exponent = ilogb(fmax(fabs(low), fabs(high)));
     variance = scaled_variance(job, r, total, exponent);
   }
-  if (threadIdx.x == 0) job.facts[r].variance = variance, job.facts[r].exponent = exponent;
+  if (threadIdx.x == 0) job.statistics[r].variance = variance, job.statistics[r].exponent = exponent;
 }
 
 // Blocks: rows x pieces. The first walk, and where a row is one piece the second, too.
 template <typename Walk>
-__global__ void __launch_bounds__(kThreads, 2) tally_kernel(const __grid_constant__ Facts job) {
+__global__ void __launch_bounds__(kThreads, 2) tally_kernel(const __grid_constant__ StatisticsJob job) {
   const std::int64_t n = job.samples.cols;
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     for (std::int64_t piece = blockIdx.y; piece < job.pieces; piece += gridDim.y) {
@@ -186,17 +187,17 @@ __global__ void __launch_bounds__(kThreads, 2) tally_kernel(const __grid_constan
         continue;
       }
       if constexpr (Walk::kWeighted) tally = with_factor(job, r, tally);
-      if (threadIdx.x == 0) write_facts(job, r, tally);
+      if (threadIdx.x == 0) write_statistics(job, r, tally);
       if (job.bandwidth != nullptr) continue;
       const double factor = weight_factor(tally.heaviest);
       const double spread = spread_of<Walk>(job, r, begin, end, tally.sum / tally.total, factor);
-      if (threadIdx.x == 0) job.facts[r].variance = spread;  // fold_spreads_kernel divides
+      if (threadIdx.x == 0) job.statistics[r].variance = spread;  // fold_spreads_kernel divides
     }
   }
 }
 
 // Of rows in pieces: a block for each row puts the tallies together.
-__global__ void __launch_bounds__(kThreads, 2) fold_tallies_kernel(const __grid_constant__ Facts job) {
+__global__ void __launch_bounds__(kThreads, 2) fold_tallies_kernel(const __grid_constant__ StatisticsJob job) {
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     Tally mine;
     for (std::int64_t piece = threadIdx.x; piece < job.pieces; piece += kThreads) {
@@ -211,45 +212,46 @@ __global__ void __launch_bounds__(kThreads, 2) fold_tallies_kernel(const __grid_
     }
     Tally tally = block_tally<true>(mine);
     if (job.weights.data != nullptr) tally = with_factor(job, r, tally);
-    if (threadIdx.x == 0) write_facts(job, r, tally);
+    if (threadIdx.x == 0) write_statistics(job, r, tally);
   }
 }
 
 // Blocks: rows x pieces. The second walk.
 template <typename Walk>
-__global__ void __launch_bounds__(kThreads, 2) spread_kernel(const __grid_constant__ Facts job) {
+__global__ void __launch_bounds__(kThreads, 2) spread_kernel(const __grid_constant__ StatisticsJob job) {
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     for (std::int64_t piece = blockIdx.y; piece < job.pieces; piece += gridDim.y) {
       const std::int64_t begin = piece * kPiece, end = min(begin + kPiece, job.samples.cols);
-      const double spread = spread_of<Walk>(job, r, begin, end, job.facts[r].mean, job.facts[r].weight_factor);
+      const double spread =
+          spread_of<Walk>(job, r, begin, end, job.statistics[r].mean, job.statistics[r].weight_factor);
       if (threadIdx.x == 0) job.spreads[r * job.pieces + piece] = spread;
     }
   }
 }
 
-__global__ void __launch_bounds__(kThreads, 2) fold_spreads_kernel(const __grid_constant__ Facts job) {
+__global__ void __launch_bounds__(kThreads, 2) fold_spreads_kernel(const __grid_constant__ StatisticsJob job) {
   for (std::int64_t r = blockIdx.x; r < job.samples.rows; r += gridDim.x) {
     double spread = 0;
     for (std::int64_t piece = threadIdx.x; piece < job.pieces; piece += kThreads)
-      spread += job.pieces > 1 ? job.spreads[r * job.pieces + piece] : job.facts[r].variance;
+      spread += job.pieces > 1 ? job.spreads[r * job.pieces + piece] : job.statistics[r].variance;
     spread = block_reduce(spread, Add{});
-    const RowFacts& row = job.facts[r];
+    const RowStatistics& row = job.statistics[r];
     write_variance(job, r, row.low, row.high, row.weight_sum, spread);
   }
 }
 
-std::int64_t carve(const Matrix& samples, std::byte* scratch, Facts* job) {
+std::int64_t allocate(const Matrix& samples, std::byte* scratch, StatisticsJob* job) {
   job->pieces = std::max<std::int64_t>(1, (samples.cols + kPiece - 1) / kPiece);
-  Carver carver(scratch);
+  BumpAllocator allocator(scratch);
   if (job->pieces > 1) {
-    job->tallies = carver.take<Tally>(samples.rows * job->pieces);
-    job->spreads = carver.take<double>(samples.rows * job->pieces);
+    job->tallies = allocator.take<Tally>(samples.rows * job->pieces);
+    job->spreads = allocator.take<double>(samples.rows * job->pieces);
   }
-  return carver.used();
+  return allocator.used();
 }
 
 template <typename Walk>
-cudaError_t launch_walks(const Facts& job, const CudaContext& context) {
+cudaError_t launch_walks(const StatisticsJob& job, const CudaContext& context) {
   const dim3 walks = blocks_for(job.samples.rows, job.pieces), folds = blocks_for(job.samples.rows);
   PRUNING_EXT_TRY_CUDA(launch(tally_kernel<Walk>, walks, kThreads, 0, context.stream, job));
   if (job.pieces > 1) PRUNING_EXT_TRY_CUDA(launch(fold_tallies_kernel, folds, kThreads, 0, context.stream, job));
@@ -259,10 +261,10 @@ cudaError_t launch_walks(const Facts& job, const CudaContext& context) {
 }
 
 __global__ void __launch_bounds__(kThreads, 2)
-    rule_kernel(BandwidthParams params, const RowFacts* facts, FaultWord* fault) {
+    rule_kernel(BandwidthParams params, const RowStatistics* statistics, FaultWord* fault) {
   for (std::int64_t r = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; r < params.samples.rows;
        r += std::int64_t{gridDim.x} * blockDim.x) {
-    const RowFacts& row = facts[r];
+    const RowStatistics& row = statistics[r];
     const bool constant = !(row.low < row.high);
     double h = constant ? 0 : ldexp(rule_bandwidth(params.rule, row.variance, row.n_eff), row.exponent);
     if (row.fault == Fault::none && !(h > 0)) report(fault, constant ? Fault::constant_row : Fault::one_value, r);
@@ -271,35 +273,29 @@ __global__ void __launch_bounds__(kThreads, 2)
   }
 }
 
-__global__ void __launch_bounds__(kThreads, 2) grid_kernel(GridParams params, const RowFacts* facts) {
+__global__ void __launch_bounds__(kThreads, 2) grid_kernel(GridParams params, const RowStatistics* statistics) {
   const std::int64_t k = params.num_points;
   for (std::int64_t r = blockIdx.x; r < params.samples.rows; r += gridDim.x) {
-    const RowFacts& row = facts[r];
-    // Where the range itself leaves float64, the grid is made in quarters.
-    const double unit = isfinite(row.high - row.low) ? 1 : 4, low = row.low / unit, high = row.high / unit;
-    const double step = k > 1 ? (high - low) / static_cast<double>(k - 1) : 0;
+    const RowStatistics& row = statistics[r];
+    const RowGrid grid(row.low, row.high, k);
     for (std::int64_t j = threadIdx.x; j < k; j += blockDim.x) {
-      const double point = row.fault == Fault::none ? grid_point(low, high, step, j, k) * unit : __builtin_nan("");
-      if (params.dtype == DType::float64) {
-        static_cast<double*>(params.grid)[r * k + j] = point;
-      } else {
-        static_cast<float*>(params.grid)[r * k + j] = static_cast<float>(point);
-      }
+      const double point = row.fault == Fault::none ? grid.point(j) : __builtin_nan("");
+      store_element(params.grid, params.dtype, r * k + j, point);
     }
   }
 }
 
 }  // namespace
 
-std::int64_t row_facts_scratch(const Matrix& samples) {
-  Facts job{};
-  return carve(samples, nullptr, &job);
+std::int64_t row_statistics_scratch(const Matrix& samples) {
+  StatisticsJob job{};
+  return allocate(samples, nullptr, &job);
 }
 
-cudaError_t launch_row_facts(const Matrix& samples, const Matrix& weights, const double* bandwidth, RowFacts* facts,
-                             std::byte* scratch, const CudaContext& context) {
-  Facts job{samples, weights, bandwidth, 1, nullptr, nullptr, facts, context.fault};
-  carve(samples, scratch, &job);
+cudaError_t launch_row_statistics(const Matrix& samples, const Matrix& weights, const double* bandwidth,
+                                  RowStatistics* statistics, std::byte* scratch, const CudaContext& context) {
+  StatisticsJob job{samples, weights, bandwidth, 1, nullptr, nullptr, statistics, context.fault};
+  allocate(samples, scratch, &job);
   if (weights.data != nullptr) return launch_walks<Weighted>(job, context);
   switch (samples.dtype) {
     case DType::float64: return launch_walks<Plain<DType::float64>>(job, context);
@@ -309,13 +305,13 @@ cudaError_t launch_row_facts(const Matrix& samples, const Matrix& weights, const
   }
 }
 
-cudaError_t launch_rule(const BandwidthParams& params, const RowFacts* facts, const CudaContext& context) {
+cudaError_t launch_rule(const BandwidthParams& params, const RowStatistics* statistics, const CudaContext& context) {
   return launch(rule_kernel, blocks_for((params.samples.rows + kThreads - 1) / kThreads), kThreads, 0, context.stream,
-                params, facts, context.fault);
+                params, statistics, context.fault);
 }
 
-cudaError_t launch_grid(const GridParams& params, const RowFacts* facts, const CudaContext& context) {
-  return launch(grid_kernel, blocks_for(params.samples.rows), kThreads, 0, context.stream, params, facts);
+cudaError_t launch_grid(const GridParams& params, const RowStatistics* statistics, const CudaContext& context) {
+  return launch(grid_kernel, blocks_for(params.samples.rows), kThreads, 0, context.stream, params, statistics);
 }
 
 }  // namespace pruning_ext::kde

@@ -1,6 +1,6 @@
-// TailSums against the definition in long double: near, far, weighted, with a sample left out; and that
+// LogSumTree against the definition in long double: near, far, weighted, with a sample left out; and that
 // crowds of samples cost little.
-#include "kde/cpu/tails.h"
+#include "kde/cpu/log_sum_tree.h"
 
 #include "check.h"
 #include "truth.h"
@@ -35,11 +35,11 @@ struct Sorted {
 void agrees(const Row& samples, const Row& weights, const Row& points, double h) {
   const std::int64_t n = static_cast<std::int64_t>(samples.size());
   const Sorted sorted(samples, weights);
-  kde::TailSums tails;
-  tails.assign(sorted.row, h);
+  kde::LogSumTree tree;
+  tree.assign(sorted.row, h);
   for (const double point : points) {
     for (const std::int64_t skip : {std::int64_t{-1}, std::int64_t{0}, n / 2, n - 1}) {
-      const double found = tails.log_sum(point, skip);
+      const double found = tree.log_sum(point, skip);
       const long double exact = truth::log_sum(samples, weights, point, h, skip);
       const bool below = std::isinf(static_cast<double>(exact));  // the range of float64
       const bool same = below ? found == -INFINITY : std::fabs(found - exact) <= 1e-12L - 2e-15L * exact;
@@ -124,14 +124,14 @@ void costs_stay_low() {
     const Sorted sorted(row.samples, row.weights);
     const double low = sorted.samples.front() - 60 * row.h, high = sorted.samples.back() + 60 * row.h;
     if (std::isinf(low)) continue;
-    kde::TailSums tails;
-    tails.assign(sorted.row, row.h);
+    kde::LogSumTree tree;
+    tree.assign(sorted.row, row.h);
     for (std::int64_t j = 0; j < n; ++j) {
       const double share = static_cast<double>(j) / static_cast<double>(n);
-      const double found = tails.log_sum(low * (1 - share) + high * share, j);
+      const double found = tree.log_sum(low * (1 - share) + high * share, j);
       CHECK(std::isfinite(found), "%s, point %lld: %g", row.name, static_cast<long long>(j), found);
     }
-    const std::int64_t steps = tails.steps() / n;
+    const std::int64_t steps = tree.steps() / n;
     CHECK(steps <= 500, "%s: %lld steps for each point", row.name, static_cast<long long>(steps));
   }
 }

@@ -13,27 +13,16 @@
 // between it and where the terms vanish, a logarithm of N times a few dozen at most.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "common/aligned_buffer.h"
 #include "kde/cpu/row_sums.h"
+#include "kde/kde_math.h"
 
 namespace pruning_ext::kde {
 
-// log sum_i exp(term_i), term by term.
-class LogSum {
- public:
-  void add(double term);  // -inf adds nothing
-  double value() const;   // -inf while there is nothing
-  double largest() const { return largest_; }
-
- private:
-  double largest_ = -INFINITY, sum_ = 0;
-};
-
 // One per thread; keeps its scratch memory from row to row.
-class TailSums {
+class LogSumTree {
  public:
   // Takes up a row, which must stay until the next one.
   void assign(const SortedRow& row, double bandwidth);
@@ -43,7 +32,7 @@ class TailSums {
   // none.
   double log_sum(double point, std::int64_t skip);
 
-  // What the calls since assign() have cost: samples met, and nodes.
+  // The cost of the calls since assign(): samples met, and nodes.
   std::int64_t steps() const { return steps_; }
 
  private:
@@ -61,7 +50,7 @@ class TailSums {
   };
 
   bool walk(Query& query);
-  void plant();
+  void build();
   void visit(Query& query, std::int64_t index, std::int64_t begin, std::int64_t end);
   void add(Query& query, std::int64_t i, double exponent);
   bool add_node(Query& query, std::int64_t index, std::int64_t begin, std::int64_t end);
@@ -71,7 +60,7 @@ class TailSums {
 
   SortedRow row_{};
   double bandwidth_ = 0, log_count_ = 0, log_weight_ = 0;  // of n, and of n times the heaviest
-  bool is_planted_ = false;
+  bool is_built_ = false;
   std::int64_t steps_ = 0;
   AlignedBuffer<Node> nodes_;              // a heap: the children of node i are 2 i and 2 i + 1
   AlignedBuffer<std::int64_t> positions_;  // the inverse of row_.order

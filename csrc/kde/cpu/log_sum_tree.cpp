@@ -1,10 +1,8 @@
-#include "kde/cpu/tails.h"
+#include "kde/cpu/log_sum_tree.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include "kde/kde_math.h"
 
 namespace pruning_ext::kde {
 namespace {
@@ -18,53 +16,41 @@ constexpr double kMostSlope = 0.5, kMostRadius = 0.125;  // |z| r, r
 
 }  // namespace
 
-void LogSum::add(double term) {
-  if (term == -INFINITY) return;
-  if (term > largest_) {
-    sum_ = sum_ * std::exp(largest_ - term) + 1;
-    largest_ = term;
-  } else {
-    sum_ += std::exp(term - largest_);
-  }
-}
-
-double LogSum::value() const { return largest_ + std::log(sum_); }
-
-void TailSums::assign(const SortedRow& row, double bandwidth) {
+void LogSumTree::assign(const SortedRow& row, double bandwidth) {
   row_ = row;
   bandwidth_ = bandwidth;
   log_count_ = std::log(static_cast<double>(row.n));
   log_weight_ = std::log(row.heaviest) + log_count_;
-  is_planted_ = false;
+  is_built_ = false;
   steps_ = 0;
 }
 
-double TailSums::log_sum(double point, std::int64_t skip) {
+double LogSumTree::log_sum(double point, std::int64_t skip) {
   Query query{point, skip, {}};
   if (!walk(query)) {
-    plant();
+    build();
     query = {point, skip < 0 ? -1 : positions_.data()[skip], {}};
     visit(query, 1, 0, row_.n);
   }
   return query.sum.value();
 }
 
-double TailSums::exponent_at(double sample, double point) const {
+double LogSumTree::exponent_at(double sample, double point) const {
   const double z = distance_in_bandwidths(sample, point, bandwidth_);
   return -z * z / 2;
 }
 
 // Whether all samples at this exponent or below, however many, are nothing to the sum: together they weigh at most
 // n * heaviest * exp(exponent). A square that leaves float64 is nothing, too.
-bool TailSums::is_negligible(const Query& query, double exponent) const {
+bool LogSumTree::is_negligible(const Query& query, double exponent) const {
   if (exponent == -INFINITY) return true;
-  const double above = exponent + log_weight_ + kNegligible - query.sum.largest();
+  const double above = exponent + log_weight_ + kNegligible - query.sum.largest;
   // The sum has its largest term and at most n: mostly that says it without its logarithm.
   if (above < 0 || above >= log_count_) return above < 0;
   return exponent + log_weight_ + kNegligible < query.sum.value();
 }
 
-void TailSums::add(Query& query, std::int64_t i, double exponent) {
+void LogSumTree::add(Query& query, std::int64_t i, double exponent) {
   if (row_.weights == nullptr) {
     query.sum.add(exponent);
   } else if (row_.weights[i] > 0) {
@@ -74,7 +60,7 @@ void TailSums::add(Query& query, std::int64_t i, double exponent) {
 
 // Two cursors go outwards from the point, nearest sample first, so the largest equally weighted term comes first. True
 // if that was all.
-bool TailSums::walk(Query& query) {
+bool LogSumTree::walk(Query& query) {
   const double* middle = std::lower_bound(row_.samples, row_.samples + row_.n, query.point);
   std::int64_t left = middle - row_.samples - 1, right = middle - row_.samples;
   for (std::int64_t step = 0; left >= 0 || right < row_.n; ++step) {
@@ -90,9 +76,9 @@ bool TailSums::walk(Query& query) {
   return true;
 }
 
-void TailSums::plant() {
-  if (is_planted_) return;
-  is_planted_ = true;
+void LogSumTree::build() {
+  if (is_built_) return;
+  is_built_ = true;
   std::int64_t size = 1;
   while (kLeaf * size < row_.n) size *= 2;
   Node* nodes = nodes_.reserve(size);
@@ -102,7 +88,7 @@ void TailSums::plant() {
 }
 
 // Adds the samples begin .. end - 1, which are those of a node of that index, or of a leaf.
-void TailSums::visit(Query& query, std::int64_t index, std::int64_t begin, std::int64_t end) {
+void LogSumTree::visit(Query& query, std::int64_t index, std::int64_t begin, std::int64_t end) {
   const double low = row_.samples[begin], high = row_.samples[end - 1];
   if (is_negligible(query, exponent_at(std::clamp(query.point, low, high), query.point))) return;
   if (end - begin <= kLeaf) {
@@ -126,7 +112,7 @@ void TailSums::visit(Query& query, std::int64_t index, std::int64_t begin, std::
 }
 
 // Adds a node by its moments, if they serve: it is narrow enough, and holds all its samples.
-bool TailSums::add_node(Query& query, std::int64_t index, std::int64_t begin, std::int64_t end) {
+bool LogSumTree::add_node(Query& query, std::int64_t index, std::int64_t begin, std::int64_t end) {
   if (begin <= query.skip && query.skip < end) return false;
   const double low = row_.samples[begin], high = row_.samples[end - 1];
   // Halved first, since a range may leave float64; and no subnormal radius, which has too few digits to divide by.
@@ -149,7 +135,7 @@ bool TailSums::add_node(Query& query, std::int64_t index, std::int64_t begin, st
   return true;
 }
 
-void TailSums::make(Node& node, std::int64_t begin, std::int64_t end, double centre, double radius) {
+void LogSumTree::make(Node& node, std::int64_t begin, std::int64_t end, double centre, double radius) {
   steps_ += end - begin;
   node.is_made = true;
   std::fill(node.moments, node.moments + kMoments, 0.0);
