@@ -10,7 +10,7 @@ BUILT := $(VENV)/.built
 # Threads that wait for work must not hold a core: on a busy machine they slow everything several times over.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help environment build demo test test-cpp test-ptx bench-check check-cuda-load lint docs figures format bench clean
+.PHONY: help environment build wheel check-wheel sdist demo test test-cpp test-ptx bench-check check-cuda-load lint docs figures format bench clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -25,12 +25,29 @@ $(STAMP): pyproject.toml
 	touch $@
 
 # Warnings are errors in what is built here; whoever installs the package may have a compiler that knows others.
+PIP_STRICT := CMAKE_ARGS="-DPRUNING_EXT_WERROR=ON $$CMAKE_ARGS" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip
 $(BUILT): $(STAMP) $(NATIVE)
-	CMAKE_ARGS="-DPRUNING_EXT_WERROR=ON $$CMAKE_ARGS" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	$(PIP_STRICT) install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
 
 environment: $(STAMP)  ## the virtual environment, without the package
 build: $(BUILT)  ## the package, in place
+
+$(VENV)/.ready-wheel: $(STAMP)
+	$(BIN)/python scripts/requirements.py --only wheel | $(BIN)/python -m pip install --quiet -r /dev/stdin
+	touch $@
+
+wheel: $(VENV)/.ready-wheel  ## a wheel for this Python, in dist: its size, what it needs, its manylinux tag by auditwheel
+	rm -rf build/wheel
+	$(PIP_STRICT) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/wheel .
+	$(BIN)/python scripts/tag_wheel.py build/wheel/*.whl dist
+
+sdist: $(STAMP)  ## the sources as one file, in dist
+	$(BIN)/python setup.py --quiet sdist
+	@ls -sh dist/*.tar.gz
+
+check-wheel: wheel  ## the wheel in a new environment without a compiler, tested by a copy of the tests
+	scripts/check_wheel.sh
 
 ACTS ?= ken mi
 demo: build  ## prune real models and print what it cost; ACTS=ken or ACTS=mi for one method

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from setuptools import Extension, __version__, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 # Tools of this environment, whether or not it has been activated.
@@ -36,19 +37,25 @@ if missing_tools():
     )
 
 
+class FreshBuild(build_py):
+    """Copies the Python files into an empty folder: all that lies there becomes the wheel."""
+
+    def run(self) -> None:
+        if not self.editable_mode:
+            shutil.rmtree(Path(self.build_lib) / "pruning_ext", ignore_errors=True)
+        super().run()
+
+
 class CMakeBuild(build_ext):
-    """Builds the op libraries and installs them into the package's folder.
+    """Builds the op libraries and installs them into the package's folder; for a wheel, stripped.
 
     PRUNING_EXT_CUDA (auto, on, off) and CMAKE_ARGS are handed on; MAX_JOBS limits parallel compilation.
     """
 
     def run(self) -> None:
         build = ROOT / "build" / f"python-{sys.version_info.major}.{sys.version_info.minor}"
-        package = (
-            ROOT / "pruning_ext"
-            if self.editable_mode or self.inplace
-            else Path(self.build_lib) / "pruning_ext"
-        )
+        in_place = self.editable_mode or self.inplace
+        package = ROOT / "pruning_ext" if in_place else Path(self.build_lib) / "pruning_ext"
         configure = [
             f"-DPython_EXECUTABLE={sys.executable}",
             "-DPRUNING_EXT_PYTHON=ON",
@@ -67,6 +74,7 @@ class CMakeBuild(build_ext):
             "python",
             "--prefix",
             str(package.resolve()),
+            *([] if in_place else ["--strip"]),
         ]
         subprocess.run(install, check=True)
 
@@ -75,4 +83,7 @@ class CMakeBuild(build_ext):
 
 
 # One named extension makes the wheel a platform wheel; CMake decides what is built.
-setup(ext_modules=[Extension("pruning_ext._core", sources=[])], cmdclass={"build_ext": CMakeBuild})
+setup(
+    ext_modules=[Extension("pruning_ext._core", sources=[])],
+    cmdclass={"build_py": FreshBuild, "build_ext": CMakeBuild},
+)

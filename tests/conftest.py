@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 
 from pruning_ext.ops._native import has_kernel
+from tests.checkout import SOURCES
 
+# What is about the folders beside the package. Other tests that need the sources say so themselves.
+collect_ignore = [] if SOURCES else ["bench", "benchmarks", "examples", "real"]
 FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 

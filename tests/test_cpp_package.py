@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from pruning_ext.numpy import gaussian_kde, ken_mask, mutual_information
+from tests.checkout import ROOT, skip_module_without_sources
 
-ROOT = Path(__file__).resolve().parent.parent
+skip_module_without_sources()
 EXAMPLE = ROOT / "examples" / "cpp"
 HEADERS = {
     "common/cpu_isa.h",

@@ -7,7 +7,6 @@ Blocks that prune find `fine_tuned` and `base` (tiny BERTs), `model` (a tiny Lla
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,8 +15,9 @@ from tokenizers.models import WordLevel
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from pruning_ext.cli import main
+from tests.checkout import ROOT, skip_module_without_sources
 
-ROOT = Path(__file__).resolve().parents[1]
+skip_module_without_sources()
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)|(?:src|srcset)=\"([^\"]+)\"")

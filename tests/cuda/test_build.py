@@ -3,13 +3,13 @@
 import re
 import subprocess
 import sysconfig
-from pathlib import Path
 
 import pytest
 
 from pruning_ext.ops._native import build_info
+from tests.checkout import ROOT, skip_module_without_sources
 
-ROOT = Path(__file__).resolve().parents[2]
+skip_module_without_sources()
 RESOURCES = ROOT / "build" / f"python-{sysconfig.get_python_version()}" / "resources"
 SOURCES = sorted((ROOT / "csrc").rglob("*.cu"))
 

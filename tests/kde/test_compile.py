@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pruning_ext import gaussian_kde, gaussian_kde_grid
+from tests.checkout import needs_compiler
 
 CHECKS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
 
@@ -68,7 +69,7 @@ def _uses(samples, points, weights):
     return density.sum(1), log_density.exp(), own.mean(1), grid + 1, on_grid
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=needs_compiler)])
 def test_compile(backend, device):
     torch.compiler.reset()
     compiled = torch.compile(_uses, fullgraph=True, backend=backend)

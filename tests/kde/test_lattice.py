@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.checkout import skip_module_without_sources
+
+skip_module_without_sources()
 HEADER = Path(__file__).resolve().parents[2] / "csrc" / "kde" / "lattice.h"
 CLAIMS = {"CoarseLattice": 5e-7, "FineLattice": 2e-14}
 SAME_RELATIVE_ERROR = 7.4  # bandwidths: there a kernel is 1e-12 of its peak

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pruning_ext import ken_mask
+from tests.checkout import needs_compiler
 
 CHECKS = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
 
@@ -28,7 +29,7 @@ def _prune(weight, base):
     return torch.where(kept, weight, base), tied.flatten(1).sum(1)
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=needs_compiler)])
 def test_compile(backend, device):
     torch.compiler.reset()
     compiled = torch.compile(_prune, fullgraph=True, backend=backend)

@@ -32,14 +32,14 @@ Pairs pairs_of(const ColumnsParams& params, const Memory& memory) {
           params.bins};
 }
 
-std::int64_t carve(const ColumnsParams& params, const CudaContext& context, std::byte* workspace, Memory* memory) {
-  Carver carver(workspace);
+std::int64_t allocate(const ColumnsParams& params, const CudaContext& context, std::byte* workspace, Memory* memory) {
+  BumpAllocator allocator(workspace);
   std::int64_t scratch = 0;
   const auto take = [&](const Matrix& x) {
     const std::int64_t edges = x.cols * (params.bins - 1) * dtype_size(result_dtype(x.dtype));
-    const CodedSide side{carver.take<std::byte>(edges),
-                         carver.take<std::uint32_t>(packs(params) ? packed_words(x.cols, x.rows, params.bins) : 0),
-                         carver.take<std::uint8_t>(packs(params) ? 0 : x.cols * x.rows)};
+    const CodedSide side{allocator.take<std::byte>(edges),
+                         allocator.take<std::uint32_t>(packs(params) ? packed_words(x.cols, x.rows, params.bins) : 0),
+                         allocator.take<std::uint8_t>(packs(params) ? 0 : x.cols * x.rows)};
     scratch = std::max(scratch, discretize_cuda_workspace(discretize_params(params, x, side), context));
     return packs(params) ? CodedSide{side.edges, side.packed, nullptr} : CodedSide{side.edges, nullptr, side.codes};
   };
@@ -47,8 +47,8 @@ std::int64_t carve(const ColumnsParams& params, const CudaContext& context, std:
   memory->y = params.symmetric ? memory->x : take(params.y);
   const Pairs pairs = pairs_of(params, *memory);
   scratch = std::max(scratch, pairs_cuda_workspace(pairs, chosen_counting(pairs, context), packs(params)));
-  memory->scratch = carver.take<std::byte>(scratch);
-  return carver.used();
+  memory->scratch = allocator.take<std::byte>(scratch);
+  return allocator.used();
 }
 
 CudaContext with_scratch(const CudaContext& context, const Memory& memory) {
@@ -61,12 +61,12 @@ CudaContext with_scratch(const CudaContext& context, const Memory& memory) {
 
 std::int64_t columns_cuda_workspace(const ColumnsParams& params, const CudaContext& context) {
   Memory memory;
-  return carve(params, context, nullptr, &memory);
+  return allocate(params, context, nullptr, &memory);
 }
 
 cudaError_t discretize_side_cuda(const ColumnsParams& params, Side side, const CudaContext& context) {
   Memory memory;
-  carve(params, context, context.workspace, &memory);
+  allocate(params, context, context.workspace, &memory);
   const Matrix& x = side == Side::x ? params.x : params.y;
   if (x.cols == 0) return cudaSuccess;
   const CodedSide& coded = side == Side::x ? memory.x : memory.y;
@@ -75,7 +75,7 @@ cudaError_t discretize_side_cuda(const ColumnsParams& params, Side side, const C
 
 cudaError_t mutual_information_of_columns_cuda(const ColumnsParams& params, const CudaContext& context) {
   Memory memory;
-  carve(params, context, context.workspace, &memory);
+  allocate(params, context, context.workspace, &memory);
   const Pairs pairs = pairs_of(params, memory);
   return mutual_information_cuda({pairs, params.estimator, params.information, params.dtype},
                                  with_scratch(context, memory), chosen_counting(pairs, context),
