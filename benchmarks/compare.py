@@ -15,7 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import model_ken, model_mi
+from benchmarks import model_ken
+from benchmarks.models import run_apart
 from pruning_ext.bench import report, scaling
 from pruning_ext.bench.environment import document, machine_slug
 from pruning_ext.bench.families import FAMILIES
@@ -78,7 +79,7 @@ def _model_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
     settings = [(threads, way) for way in model_ken.WAYS for threads in (1, 2)]
     jobs = [setting for _ in range(rounds) for setting in settings]
     runs = [
-        model_ken.run_apart(threads=threads, way=way, smoke=smoke)
+        run_apart("benchmarks.model_ken", "--way", way, "--threads", str(threads), *["--smoke"] * smoke)
         for threads, way in tqdm(jobs, desc="whole model", leave=False, disable=None)
     ]
     results = []
@@ -109,7 +110,7 @@ def _mi_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
     progress = tqdm(
         [job for _ in range(rounds) for job in jobs], desc="MI pruning", leave=False, disable=None
     )
-    runs = [model_mi.run_apart(*job) for job in progress]
+    runs = [run_apart("benchmarks.model_mi", *job) for job in progress]
     return [min(runs[i :: len(jobs)], key=_total) for i in range(len(jobs))]
 
 
