@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 import pruning_ext
-import pruning_ext._core as _core
+from pruning_ext._build import native
 from pruning_ext.bench.floors import measured_rates
 from pruning_ext.bench.harness import Measurement
 
@@ -50,7 +50,7 @@ def environment() -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """What must be equal for two files' times to be comparable."""
-    return {"processor": processor(), "cores": os.cpu_count(), "instruction_set": _core.isa()}
+    return {"processor": processor(), "cores": os.cpu_count(), "instruction_set": _instruction_set()}
 
 
 def document(family: str, measurements: Sequence[Measurement], **settings: Any) -> dict[str, Any]:
@@ -76,8 +76,17 @@ def processor() -> str:
 
 def machine_slug() -> str:
     """A file-name part such as ``amd-epyc-avx512-2-cores``."""
-    words = f"{processor()} {_core.isa()} {os.cpu_count()} cores"
+    words = f"{processor()} {_instruction_set()} {os.cpu_count()} cores"
     return re.sub(r"[^a-z0-9]+", "-", words.lower().replace("(r)", "").replace("(tm)", "")).strip("-")
+
+
+def _instruction_set() -> str | None:
+    """``None`` where only the op libraries are built, as on a GPU that is lent without a compiler."""
+    try:
+        name: str = native().isa()
+    except ImportError:
+        return None
+    return name
 
 
 def _versions() -> dict[str, str]:
