@@ -18,13 +18,12 @@ from tqdm import tqdm
 from benchmarks import model_ken
 from benchmarks.models import run_apart
 from pruning_ext.bench import report, scaling
-from pruning_ext.bench.environment import document, machine_slug
+from pruning_ext.bench.environment import document, machine_slug, write_results
 from pruning_ext.bench.families import FAMILIES
 from pruning_ext.bench.harness import Measurement
 from pruning_ext.bench.provider import Request, devices_present, lower_instruction_sets, thread_counts
 from pruning_ext.bench.run import run
 from pruning_ext.config.mi import METRICS
-from pruning_ext.storage.files import write_json
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = {"model": 3, "model-mi": 1, "scaling": 3}
@@ -49,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     for family in chosen.families:
         contents, text = _measured(family, chosen.rounds or ROUNDS.get(family, 7), chosen.smoke)
         path = chosen.out / f"{family}-{chosen.machine}.json"
-        write_json(path, contents)
+        write_results(path, contents)
         print(f"{text}\n\n{path}\n")
     return 0
 

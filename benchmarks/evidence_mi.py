@@ -3,7 +3,7 @@
 ``python -m benchmarks.evidence_mi`` (with ``examples`` on the path) measures arms = model x seed x selection
 x estimator x ratio x compensation and writes each as soon as it is done, so it can be stopped at any time and
 run in slices (``--models``, ``--seeds``, ``--minutes``); arms that are in the file are not run again.
-``--table`` prints what is there.
+``--table`` prints what is there, ``--missing`` the arms that are not.
 
 SmolLM2-135M: perplexity on articles that the calibration did not see. MiniLM fine-tuned on film reviews:
 accuracy, and KL divergence of its class probabilities from the unpruned model's, on reviews of unseen films.
@@ -39,6 +39,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 import pruning_ext
 from benchmarks.evidence_mi_table import tables
 from pruning_ext import Calibration, MIConfig, prune
+from pruning_ext.bench.environment import processor, write_results
 from pruning_ext.calibration.batches import read_batches
 from pruning_ext.calibration.sensitivity import column_sensitivity
 from pruning_ext.calibration.statistics import BlockStatistics, Wanted, gather
@@ -50,7 +51,7 @@ from pruning_ext.pruners import ModelSummary, Plan
 from pruning_ext.pruners.mi.blocks import removal_limit
 from pruning_ext.pruners.mi.decision import Evidence, decide, estimate_information
 from pruning_ext.pruners.mi.layers import describe_layer
-from pruning_ext.storage.files import read_json, write_json
+from pruning_ext.storage.files import read_json
 
 RATIOS = (0.125, 0.25, 0.5)
 SEEDS = (0, 1, 2)
@@ -159,7 +160,7 @@ class MiniLM(Subject):
     def losses(self, model: nn.Module) -> dict[str, list[float]]:
         logits = self.test.logits(model)
         correct, kl = self.test.correct(logits), kl_divergence(self.reference, logits)
-        return {"correct": correct.tolist(), "kl": kl.round(8).tolist()}
+        return {"correct": correct.astype(int).tolist(), "kl": kl.round(8).tolist()}
 
 
 SUBJECTS = {"SmolLM2-135M": SmolLM2, "MiniLM": MiniLM}
@@ -227,6 +228,12 @@ def run(arm: Arm, shared: Shared) -> dict[str, Any]:
     return arm._asdict() | {"seconds": round(seconds, 1), **shared.subject.losses(pruned)}
 
 
+def missing(document: dict[str, Any], models: Sequence[str], seeds: Sequence[int]) -> list[Arm]:
+    """The arms of the product's choices that are not in ``document``."""
+    planned = (arm for name in models for seed in seeds for arm in arms(name, seed))
+    return [arm for arm in planned if arm.key not in document["arms"]]
+
+
 def pending(
     document: dict[str, Any], models: Sequence[str], seeds: Sequence[int]
 ) -> Iterator[tuple[Arm, Shared]]:
@@ -234,19 +241,19 @@ def pending(
     for name in models:
         subject: Subject | None = None
         for seed in seeds:
-            missing = [arm for arm in arms(name, seed) if arm.key not in document["arms"]]
-            if not missing:
+            wanted = missing(document, [name], [seed])
+            if not wanted:
                 continue
             subject = subject or SUBJECTS[name]()
             document["dense"].setdefault(name, subject.losses(subject.model))
             shared = Shared.gathered(subject, seed)
-            for arm in missing:
+            for arm in wanted:
                 yield arm, shared
 
 
 def new_document() -> dict[str, Any]:
     return {
-        "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
+        "machine": {"processor": processor(), "threads": torch.get_num_threads()},
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -263,14 +270,6 @@ def new_document() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -281,11 +280,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no arm after this long")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="print the tables of the results and stop")
+    parser.add_argument("--missing", action="store_true", help="print the arms not measured yet and stop")
     args = parser.parse_args(arguments)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     document = read_json(args.results) if args.results.exists() else new_document()
     start = time.monotonic()
+    if args.missing:
+        print(
+            "\n".join(
+                arm.key for arm in missing(document, args.models, args.seeds) if arm.ratio in args.ratios
+            )
+        )
+        return 0
     if not args.table:
         for arm, shared in pending(document, args.models, args.seeds):
             if time.monotonic() - start > 60 * args.minutes:
@@ -294,7 +301,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             document["arms"][arm.key] = run(arm, shared)
             args.results.parent.mkdir(parents=True, exist_ok=True)
-            write_json(args.results, document)
+            write_results(args.results, document)
             print(f"{time.monotonic() - start:7.0f} s  {arm.key}", file=sys.stderr, flush=True)
     print(tables(document))
     return 0

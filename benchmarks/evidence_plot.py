@@ -74,7 +74,7 @@ def _line(
 ) -> tuple[float, float, str, str, bool]:
     """Draw one way of choosing; where its name goes, and how."""
     selection, estimator, metric = kind
-    colour, ratios = theme.kinds[_COLOURS[selection]], sorted(cell)
+    colour, ratios = theme.kinds.get(_COLOURS.get(selection, ""), theme.ink), sorted(cell)
     means = [float(np.mean(cell[ratio])) for ratio in ratios]
     low, high = [min(cell[ratio]) for ratio in ratios], [max(cell[ratio]) for ratio in ratios]
     dashes = "--" if estimator == "renyi" else ":" if metric == "fisher" else "-"

@@ -19,10 +19,9 @@ import torch
 
 from benchmarks import gpu_cases
 from pruning_ext.bench import report
-from pruning_ext.bench.environment import document
+from pruning_ext.bench.environment import document, write_results
 from pruning_ext.bench.floors import forget_rates, use_rates
 from pruning_ext.bench.harness import Measurement, Subject, measure
-from pruning_ext.storage.files import write_json
 
 PARTS = ("kde", "ken", "mi", "pruners")
 RATES = {  # the steps of pruning_ext.bench.floors, and what benchmarks/floors.cu calls their rates
@@ -78,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
             found = measure(wanted, rounds, refused=refused, strict=False)
             measured += found
             settings = {"rounds": rounds, "smoke": chosen.smoke, "cuda": torch.version.cuda, "floors": floors}
-            write_json(chosen.out, document("gpu", measured, **settings, refused=refused))
+            write_results(chosen.out, document("gpu", measured, **settings, refused=refused))
             print(table(found, refused[before:]), flush=True)
     return 1 if refused else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -18,6 +19,7 @@ import pruning_ext
 from pruning_ext._build import native
 from pruning_ext.bench.floors import measured_rates
 from pruning_ext.bench.harness import Measurement
+from pruning_ext.storage.files import atomic_file
 
 PACKAGES = (
     "torch",
@@ -62,6 +64,31 @@ def document(family: str, measurements: Sequence[Measurement], **settings: Any) 
         "rates": measured_rates(),
         "measurements": [asdict(measurement) for measurement in measurements],
     }
+
+
+def write_results(path: Path, contents: dict[str, Any]) -> None:
+    """Write a results file in one atomic step, without blanks: each measurement is a line."""
+    lines = ",\n".join(f"{_compact(name)}:{_lines(value)}" for name, value in contents.items())
+    with atomic_file(path) as temporary:
+        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+def _lines(value: Any) -> str:
+    """JSON of ``value``, a line for each entry of a list or dict of lists and dicts."""
+    entries = list(value.values() if isinstance(value, dict) else value) if _is_container(value) else []
+    if not entries or not all(map(_is_container, entries)):
+        return _compact(value)
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(map(_compact, entries)) + "\n]"
+    return "{\n" + ",\n".join(f"{_compact(name)}:{_compact(entry)}" for name, entry in value.items()) + "\n}"
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, (dict, list))
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def processor() -> str:

@@ -71,6 +71,11 @@ def _curves():
     return [common | fitted | {"x": x, "seconds": y, "peak_memory_bytes": 4096 * x} for x, y in sizes]
 
 
+def test_a_selection_without_a_colour_is_drawn_all_the_same(monkeypatch, tmp_path):
+    monkeypatch.setattr("benchmarks.evidence_plot._COLOURS", {})
+    assert len(drawing.save(DRAWN["evidence"], "evidence", tmp_path)) == 2
+
+
 def _arms():
     arms = {}
     for selection, estimator in (("joint", "histogram"), ("random", "-")):
