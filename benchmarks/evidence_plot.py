@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks import drawing
-from benchmarks.drawing import Theme
-from benchmarks.plots import NoData
+from pruning_ext.bench import drawing
+from pruning_ext.bench.charts import NoData
+from pruning_ext.bench.drawing import Theme
 from pruning_ext.choices.selections import SELECTIONS
 
 _COLOURS = {

@@ -18,9 +18,10 @@ except PackageNotFoundError:
 if FOUND != PINNED:
     pytest.skip(f"the figures are drawn by matplotlib {PINNED}; here is {FOUND}", allow_module_level=True)
 
-from benchmarks import drawing, figures
+from benchmarks import figures
 from benchmarks.evidence_plot import evidence
-from benchmarks.plots import NoData, kde, mi, scaling
+from pruning_ext.bench import drawing
+from pruning_ext.bench.charts import NoData, kde, mi, scaling
 
 ENVIRONMENT = {"processor": "a processor", "instruction_set": "avx2"}
 

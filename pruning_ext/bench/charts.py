@@ -1,4 +1,4 @@
-"""What each figure of the speeds shows; :mod:`benchmarks.figures` says which file it is made of."""
+"""What each figure of the speeds shows; ``benchmarks.figures`` says of which file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks import drawing
-from benchmarks.drawing import Theme, kind_of
+from pruning_ext.bench import drawing
+from pruning_ext.bench.drawing import Theme, kind_of
 
 Rows = list[dict[str, Any]]
 Line = list[tuple[float, float]]
