@@ -17,13 +17,14 @@ from tqdm import tqdm
 
 from benchmarks import model_ken
 from benchmarks.models import run_apart
-from pruning_ext.bench import report, scaling
+from pruning_ext.bench import numbers, report, scaling
 from pruning_ext.bench.environment import document, machine_slug, write_results
 from pruning_ext.bench.families import FAMILIES
 from pruning_ext.bench.harness import Measurement
 from pruning_ext.bench.provider import Request, devices_present, lower_instruction_sets, thread_counts
 from pruning_ext.bench.run import run
 from pruning_ext.config.mi import METRICS
+from pruning_ext.storage.sizes import size_text
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = {"model": 3, "model-mi": 1, "scaling": 3}
@@ -98,7 +99,7 @@ def _model_table(results: list[dict[str, Any]]) -> str:
     for found in results:
         peak = f"{found['peak_over_models']:.3f}"
         rows.append((found["way"], str(found["threads"]), f"{found['seconds']:.3f}", peak))
-    return "\n".join(report.aligned(rows))
+    return "\n".join(numbers.aligned(rows))
 
 
 def _mi_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
@@ -121,15 +122,15 @@ def _mi_table(results: list[dict[str, Any]]) -> str:
     lines = []
     for found in results[:2]:
         parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in found["parts_seconds"].items())
-        memory = f"{found['peak_bytes'] / 1e9:.2f} GB"
+        memory = size_text(found["peak_bytes"])
         lines.append(
             f"{found['config']['metric']}: {found['prune_seconds']:.1f} s, {memory}; in seconds: {parts}"
         )
     pairs = results[2]
-    rate = f"{pairs['pair_samples_per_second'] / 1e9:.1f}e9 pair-samples/s"
+    rate = f"{numbers.rate(pairs['pair_samples_per_second'])} pair-samples/s"
     lines.append(
         f"{pairs['rows']} rows of {pairs['samples']} codes: {pairs['seconds']:.1f} s, {rate}, "
-        f"{pairs['peak_bytes'] / 1e9:.2f} GB"
+        f"{size_text(pairs['peak_bytes'])}"
     )
     return "\n".join(lines)
 

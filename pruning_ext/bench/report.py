@@ -9,8 +9,10 @@ from typing import Any
 
 from pruning_ext.bench.environment import machine
 from pruning_ext.bench.harness import Measurement
+from pruning_ext.bench.numbers import aligned, duration, error, share
 from pruning_ext.bench.provider import OURS
 from pruning_ext.storage.files import read_json
+from pruning_ext.storage.sizes import size_text
 
 PAIR_SAMPLES = "pair-samples"  # the unit of what is computed for pairs of columns, not for rows
 
@@ -36,11 +38,11 @@ def _table(family: str, case: str, device: str, group: list[Measurement]) -> str
                 str(m.threads),
                 str(m.rows),
                 duration(m.ms_per_row / 1e3),
-                f"{50 * (high - low) / m.ms_per_row:.0f} %",
+                share((high - low) / 2 / m.ms_per_row, 0),
                 f"{m.ms_per_row / ours[m.threads]:.2f}" if m.threads in ours else "-",
                 f"{m.pairs_per_second:.1e}",
-                f"{m.error:.0e}" if m.error else "0",
-                "-" if m.peak_memory_bytes is None else f"{m.peak_memory_bytes / 1e6:.1f} MB",
+                error(m.error),
+                "-" if m.peak_memory_bytes is None else size_text(m.peak_memory_bytes),
                 _floor(m),
             )
         )
@@ -59,28 +61,10 @@ def _floor(m: Measurement) -> str:
     """The share of the floor; or how often faster than that of the methods it replaces."""
     parts = []
     if m.floor_share is not None:
-        parts.append(f"{100 * m.floor_share:.1f} % of {m.floor}")
+        parts.append(f"{share(m.floor_share)} of {m.floor}")
     if m.times_floor is not None and m.times_floor > 1:
         parts.append(f"{m.times_floor:.1f} x {m.replaced_floor}")
     return ", ".join(parts) or "-"
-
-
-def duration(seconds: float) -> str:
-    """Three digits and the unit that suits: ``9.07 us``."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
-
-
-def aligned(rows: Sequence[tuple[str, ...]], left: int = 0) -> list[str]:
-    """Lines of columns of equal width: the first ``left`` aligned left, the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [f"{text:{'<' if i < left else '>'}{widths[i]}}" for i, text in enumerate(row)]
-        lines.append("  ".join(cells).rstrip())
-    return lines
 
 
 class OtherMachine(ValueError):
