@@ -1,4 +1,4 @@
-"""Times, rates, counts, errors, shares and intervals as text, and tables; bytes are ``storage.sizes``'."""
+"""Times, rates, counts, errors, shares and intervals as text, and tables; bytes: ``storage.sizes``."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def tables(measurements: Sequence[Measurement]) -> str:
 
 def _table(family: str, case: str, device: str, group: list[Measurement]) -> str:
     ours = {m.threads: m.ms_per_row for m in reversed(group) if m.provider.startswith(OURS)}
-    one = _one(group[0])
+    one = one_of(group[0].unit)
     shown = ("quartiles", "x ours", "per second", "error", "memory", "floor")
     rows: list[tuple[str, ...]] = [("provider", "threads", f"{one}s", f"time/{one}", *shown)]
     for m in sorted(group, key=lambda m: m.ms_per_row):
@@ -52,9 +52,9 @@ def _table(family: str, case: str, device: str, group: list[Measurement]) -> str
     return "\n".join([title, *aligned(rows, left=1)])
 
 
-def _one(m: Measurement) -> str:
-    """What times are of."""
-    return "pair" if m.unit == PAIR_SAMPLES else "row"
+def one_of(unit: str | None) -> str:
+    """What a time is of, where calls are counted in ``unit``."""
+    return "pair" if unit == PAIR_SAMPLES else "row"
 
 
 def _floor(m: Measurement) -> str:
@@ -132,7 +132,7 @@ def regressions(
         if ratio > threshold:
             slower.append(
                 f"{m.family} {m.case}, {m.provider}, threads={m.threads}: {ratio:.2f} times as long, "
-                f"{duration(m.ms_per_row / 1e3)} a {_one(m)} instead of {duration(before / 1e3)}"
+                f"{duration(m.ms_per_row / 1e3)} a {one_of(m.unit)} instead of {duration(before / 1e3)}"
             )
     if not compared:
         raise ValueError("nothing to compare: this run and the file have no case of pruning_ext in common")
