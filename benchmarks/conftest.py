@@ -1,4 +1,4 @@
-"""What the benchmarks share: ``--smoke``, the environment in the stored file, and checking before timing."""
+"""pytest-benchmark around the harness: ``--smoke``, the environment in the stored file, checked timing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each way of choosing FFN neurons is worth, with and without refitting what read them.
+"""The evidence on MI pruning: the loss after each selection of FFN neurons, with and without refitting.
 
 ``python -m benchmarks.evidence_mi`` (with ``examples`` on the path) measures arms = model x seed x selection
 x estimator x ratio x compensation and writes each as soon as it is done, so it can be stopped at any time and

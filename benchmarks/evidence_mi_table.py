@@ -12,7 +12,7 @@ from pruning_ext.bench.numbers import interval
 from pruning_ext.choices.selections import SELECTIONS
 
 RATIO, COMPENSATION = 0.25, "ridge"
-"""Where arms are compared with the default, text by text."""
+"""The ratio and compensation at which arms are compared with the default, text by text."""
 
 RESAMPLES = 10_000
 

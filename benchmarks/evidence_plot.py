@@ -1,4 +1,4 @@
-"""What pruning costs: the figures of :mod:`benchmarks.evidence_mi`'s results."""
+"""Figures of the results of :mod:`benchmarks.evidence_mi`: the loss against the share removed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REFITS = {"none": "nothing refitted", "ridge": "down projection refitted"}
 
 
 def evidence(document: dict[str, Any], theme: Theme, *, model: str) -> Figure:
-    """What is lost against the share of FFN neurons removed, for each way of choosing them."""
+    """Loss against the share of FFN neurons removed, for each way of choosing them."""
     arms = [a for a in document["arms"].values() if a["model"] == model and a["variant"] == "one pass"]
     if not arms:
         raise NoData(f"no arm of {model}")

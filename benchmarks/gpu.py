@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.gpu OUT.json [kde] [ken] [mi] [pruners] --floors FLOORS.json``: all parts by default,
 each within ten minutes. ``FLOORS.json`` is what ``benchmarks/floors.cu`` prints. A provider that is too slow
-for the whole case gets fewer rows or columns, and the entry says how many. Whoever fails is refused, and the
-others of the case are measured. ``--smoke --device cpu`` runs everything at tiny sizes, to see that it runs.
+for the whole case gets fewer rows or columns, and the entry says how many. A provider that fails is refused,
+and the others of the case are measured. ``--smoke --device cpu`` runs everything at tiny sizes, to see that
+it runs.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def cases(part: str, device: str, smoke: bool) -> Iterator[list[Subject]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 1 if somebody was refused."""
+    """Run the command line; 1 if a provider was refused."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("out", type=Path, help="the JSON to write, after every case")
     parser.add_argument("parts", nargs="*", default=[], help=f"{', '.join(PARTS)} (default: all)")
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def table(found: list[Measurement], refused: list[str]) -> str:
-    """The measurements of a case, what the seconds of whole models went into, and who was refused."""
+    """The measurements of a case, the seconds of the parts of whole models, and refusals."""
     splits = [
         "  seconds: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in m.notes.items())
         for m in found

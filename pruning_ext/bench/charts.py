@@ -116,12 +116,7 @@ def mi(document: dict[str, Any], theme: Theme) -> Figure:
             list(relu), list(relu.values()), "o", mfc="none", mec=colour, mew=1.4, markersize=8, zorder=4
         )
         x = max(relu)
-        where: Any = {
-            "xytext": (10, 9),
-            "textcoords": "offset points",
-            "fontsize": 7.5,
-            "color": colour,
-        }
+        where: Any = {"xytext": (10, 9), "textcoords": "offset points", "fontsize": 7.5, "color": colour}
         axes.annotate("three quarters of the samples 0, as after ReLU", (x, relu[x]), **where)
     axes.set(xscale="log", yscale="log", xlabel="bins", ylabel="pair-samples per second")
     axes.set_title("Mutual information of all pairs of columns, 4,096 samples")
@@ -208,13 +203,7 @@ def _lines(axes: Any, theme: Theme, lines: dict[str, Line]) -> None:
     for name, line in lines.items():
         kind = kind_of(name)
         width, order = (2.4, 3) if kind == "ours" else (1.4, 2)
-        look: Any = {
-            "marker": "o",
-            "mec": theme.ground,
-            "mew": 0.6,
-            "linewidth": width,
-            "zorder": order,
-        }
+        look: Any = {"marker": "o", "mec": theme.ground, "mew": 0.6, "linewidth": width, "zorder": order}
         axes.plot(*zip(*sorted(line), strict=True), color=theme.kinds[kind], **look)
 
 

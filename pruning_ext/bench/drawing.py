@@ -102,7 +102,7 @@ def style(theme: Theme) -> Iterator[None]:
         "lines.markersize": 5,
     }
     with mpl.rc_context():
-        mpl.rcdefaults()  # no settings of whoever runs this
+        mpl.rcdefaults()  # not the settings of the user's matplotlibrc
         mpl.rcParams.update(settings)
         yield
 
@@ -110,7 +110,7 @@ def style(theme: Theme) -> Iterator[None]:
 def figure(columns: int, height: float, rows: int = 1, **settings: Any) -> tuple[Figure, Sequence[Axes]]:
     """A figure of page width with ``rows * columns`` axes, in reading order."""
     drawn = Figure(figsize=(WIDTH, height))
-    FigureCanvasSVG(drawn)  # and no pyplot: whoever draws on a screen keeps their backend
+    FigureCanvasSVG(drawn)  # without pyplot, which would change the backend of the process
     return drawn, list(drawn.subplots(rows, columns, squeeze=False, **settings).flat)
 
 

@@ -1,4 +1,4 @@
-"""Machine, versions and commit, without which a figure means nothing; and the layout of a results file."""
+"""Machine, versions and commit of a run, and the layout of a results file."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _version(package: str) -> str | None:
 
 def _commit() -> tuple[str | None, bool | None]:
     root = Path(pruning_ext.__file__).resolve().parents[1]
-    try:  # an installed package may lie in somebody else's checkout
+    try:  # an installed package may lie in another project's checkout
         if _git(root, "rev-parse", "--show-toplevel") != str(root):
             return None, None
         commit = _git(root, "rev-parse", "HEAD")

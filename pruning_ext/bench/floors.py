@@ -1,4 +1,4 @@
-"""What the machine can do at most, measured in the same run, to set a provider's time beside.
+"""Rates of the machine, measured in the same run, and the time that they allow a method at least.
 
 A *floor* is the work that no method of a provider's kind can avoid, in steps whose rate is measured here:
 
@@ -8,7 +8,7 @@ A *floor* is the work that no method of a provider's kind can avoid, in steps wh
 * ``multiply_add32``, of a float32 matrix product: the floor of one-hot products, ``bins^2`` for each
   pair-sample; ``multiply_add8``, the same of int8 into int32 (CPU).
 * ``carry_save``, bits through a full adder in registers (CPU): the floor of this package's counting,
-  ``bins - 1`` for each pair-sample outside the row's fullest bin.
+  ``bins - 1`` for each pair-sample outside the row's most frequent bin.
 * ``and_popcount``, bits multiplied and counted (CPU): what bit planes against bit planes would cost,
   ``(bins - 1)^2`` for each pair-sample.
 

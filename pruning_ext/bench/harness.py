@@ -45,7 +45,7 @@ class Job(Protocol):
         """Seconds per call over ``loops`` calls."""
 
     def memory(self, threads: int) -> int | None:
-        """By how many bytes the peak of memory rises in one call; ``None`` where that is not told."""
+        """Bytes by which one call raises the peak of memory; ``None`` where the system reports none."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +181,10 @@ def measure(
         subjects: who is timed; the truth of a case may be shared between them.
         rounds: samples of each; those slower than a second a call get at most three.
         show_progress: draw bars on stderr; ``None``: where it is a terminal.
-        refused: gets the sentence on each wrong result of somebody else's, who is left out; ``None``: that is
-            an error.
-        strict: a wrong result of this package, and any other exception, is an error; ``False``: whoever fails
-            at first, for whatever reason, is refused, and the others are measured.
+        refused: gets a sentence for each wrong result of another provider, which is left out; ``None``: that
+            is an error.
+        strict: a wrong result of this package, and any other exception, is an error; ``False``: a provider
+            whose first calls fail for any reason is refused, and the others are measured.
     """
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, is {rounds}")

@@ -129,7 +129,7 @@ def codes_of(case: Case, device: str = "cpu") -> Tensor:
     codes = torch.randint(0, case.bins, (case.n, case.samples), generator=generator, dtype=torch.uint8)
     if case.zeros:
         codes[torch.rand(codes.shape, generator=generator) < case.zeros] = 0
-    codes[1::16] = codes[::16][: len(codes[1::16])]  # some columns say what others say
+    codes[1::16] = codes[::16][: len(codes[1::16])]  # some columns repeat others
     return codes
 
 
@@ -193,11 +193,11 @@ def _floor(case: Case, provider: Provider, amounts: dict[str, float]) -> Floor |
 
 
 def _additions(codes: Tensor, bins: int) -> float:
-    """Bits through the adders: ``bins - 1`` for each pair-sample outside the row's fullest bin."""
+    """Bits through the adders: ``bins - 1`` for each pair-sample outside the row's most frequent bin."""
     columns, samples = codes.shape
     first = codes[:CHECKED].long()
-    fullest = sum(int(torch.bincount(code, minlength=bins).max()) for code in first) / len(first)
-    return columns * (columns + 1) / 2 * (samples - fullest) * (bins - 1)
+    most_frequent = sum(int(torch.bincount(code, minlength=bins).max()) for code in first) / len(first)
+    return columns * (columns + 1) / 2 * (samples - most_frequent) * (bins - 1)
 
 
 def compare(case: Case, provider: Provider, found: Tensor) -> Check:

@@ -38,7 +38,7 @@ def speed_figures(measurements: Sequence[Row], folder: Path) -> list[Path]:
 def scaling_figures(measurements: Sequence[Row], folder: Path) -> list[Path]:
     """``scaling-time.svg`` and ``scaling-memory.svg``: a panel for each curve, exponents at its lines.
 
-    A figure that there is nothing for, as where no memory was told, is not made.
+    A figure without data, as where the system reports no memory, is not made.
     """
     require_matplotlib()
     from pruning_ext.bench import charts, drawing

@@ -1,4 +1,4 @@
-"""Who computes a case: a name, the call, and what it needs to be there."""
+"""Providers of results: a name, the call, and the package and device that it needs."""
 
 from __future__ import annotations
 
