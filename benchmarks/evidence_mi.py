@@ -287,11 +287,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     document = read_json(args.results) if args.results.exists() else new_document()
     start = time.monotonic()
     if args.missing:
-        print(
-            "\n".join(
-                arm.key for arm in missing(document, args.models, args.seeds) if arm.ratio in args.ratios
-            )
-        )
+        for arm in missing(document, args.models, args.seeds):
+            if arm.ratio in args.ratios:
+                print(arm.key)
         return 0
     if not args.table:
         for arm, shared in pending(document, args.models, args.seeds):
