@@ -21,11 +21,11 @@ import itertools
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -109,19 +109,19 @@ def arms(model: str, seed: int) -> list[Arm]:
     return found
 
 
-class Subject:
-    """A model under test, its calibration texts, and the loss of each test text."""
+class TestedModel(Protocol):
+    """A model with its calibration texts and the loss of each test text."""
 
     model: nn.Module
 
     def calibration(self, seed: int) -> Any:
-        raise AssertionError("each subject has its own")
+        """The texts that a seed draws."""
 
     def losses(self, model: nn.Module) -> dict[str, list[float]]:
-        raise AssertionError("each subject has its own")
+        """By measure, a value for each test text."""
 
 
-class SmolLM2(Subject):
+class SmolLM2:
     """Losses in nats per token of each block of 256, in bfloat16, as the weights are published."""
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class SmolLM2(Subject):
         return {"loss": self.test.losses(deepcopy(model).to(torch.bfloat16)).round(6).tolist()}
 
 
-class MiniLM(Subject):
+class MiniLM:
     """Whether each review is judged right, and KL(unpruned || pruned) in nats."""
 
     def __init__(self) -> None:
@@ -163,14 +163,14 @@ class MiniLM(Subject):
         return {"correct": correct.astype(int).tolist(), "kl": kl.round(8).tolist()}
 
 
-SUBJECTS = {"SmolLM2-135M": SmolLM2, "MiniLM": MiniLM}
+MODELS: dict[str, Callable[[], TestedModel]] = {"SmolLM2-135M": SmolLM2, "MiniLM": MiniLM}
 
 
 @dataclass
 class Shared:
     """The statistics of one seed, and the information of the estimator that was asked for last."""
 
-    subject: Subject
+    tested: TestedModel
     blocks: list[FFNBlock]
     statistics: list[BlockStatistics]
     columns: dict[str, list[Tensor]]
@@ -178,17 +178,17 @@ class Shared:
     information: Sequence[Tensor | None] = ()
 
     @classmethod
-    def gathered(cls, subject: Subject, seed: int) -> Shared:
-        blocks = find_blocks(subject.model)
-        batches = read_batches(subject.model, subject.calibration(seed))
+    def gathered(cls, tested: TestedModel, seed: int) -> Shared:
+        blocks = find_blocks(tested.model)
+        batches = read_batches(tested.model, tested.calibration(seed))
         wanted = Wanted(True, MIConfig(ratio=0.5).tokens, seed)
         bar = sys.stderr.isatty()
-        statistics = gather(subject.model, blocks, batches, wanted, show_progress=bar)
+        statistics = gather(tested.model, blocks, batches, wanted, show_progress=bar)
         columns = {
             "norm": [block.down_weight.double().norm(dim=0) for block in blocks],
-            "fisher": column_sensitivity(subject.model, blocks, batches, seed=seed, show_progress=bar),
+            "fisher": column_sensitivity(tested.model, blocks, batches, seed=seed, show_progress=bar),
         }
-        return cls(subject, blocks, statistics, columns)
+        return cls(tested, blocks, statistics, columns)
 
     def plan(self, arm: Arm) -> Plan:
         """The plan that ``pruning_ext.plan`` makes of the same statistics, by the same functions."""
@@ -213,19 +213,19 @@ class Shared:
             layer, new = describe_layer(decide(evidence, config))
             layers.append(layer)
             tensors |= new
-        return Plan(config, ModelSummary.of(self.subject.model), tuple(layers), tensors)
+        return Plan(config, ModelSummary.of(self.tested.model), tuple(layers), tensors)
 
 
 def run(arm: Arm, shared: Shared) -> dict[str, Any]:
     """Prune by ``arm`` and measure."""
     start = time.perf_counter()
-    model = shared.subject.model
+    model = shared.tested.model
     if arm.variant == "one pass":
         pruned = prune(model, shared.plan(arm)).model
     else:
-        pruned = prune(model, arm.config, calibration=shared.subject.calibration(arm.seed)).model
+        pruned = prune(model, arm.config, calibration=shared.tested.calibration(arm.seed)).model
     seconds = time.perf_counter() - start
-    return arm._asdict() | {"seconds": round(seconds, 1), **shared.subject.losses(pruned)}
+    return arm._asdict() | {"seconds": round(seconds, 1), **shared.tested.losses(pruned)}
 
 
 def missing(document: dict[str, Any], models: Sequence[str], seeds: Sequence[int]) -> list[Arm]:
@@ -239,14 +239,14 @@ def pending(
 ) -> Iterator[tuple[Arm, Shared]]:
     """The arms that are not in ``document``; models and statistics are made when an arm first needs them."""
     for name in models:
-        subject: Subject | None = None
+        tested: TestedModel | None = None
         for seed in seeds:
             wanted = missing(document, [name], [seed])
             if not wanted:
                 continue
-            subject = subject or SUBJECTS[name]()
-            document["dense"].setdefault(name, subject.losses(subject.model))
-            shared = Shared.gathered(subject, seed)
+            tested = tested or MODELS[name]()
+            document["dense"].setdefault(name, tested.losses(tested.model))
+            shared = Shared.gathered(tested, seed)
             for arm in wanted:
                 yield arm, shared
 
@@ -274,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="+", choices=SUBJECTS, default=list(SUBJECTS))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--ratios", nargs="+", type=float, default=list(RATIOS))
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no arm after this long")
