@@ -6,11 +6,10 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from pruning_ext.bench import drawing
 from pruning_ext.bench.charts import NoData
-from pruning_ext.bench.drawing import Theme
+from pruning_ext.bench.drawing import Figure, Theme
 from pruning_ext.choices.selections import SELECTIONS
 
 _COLOURS = {

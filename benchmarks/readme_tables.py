@@ -59,7 +59,7 @@ def kde(measured: Measured) -> list[str]:
         cells = []
         for case in ("768x384", "4096x2048"):
             row = _fastest(measured, case, providers)
-            cells += [_cell(measured, case, row, _time), numbers.error(row["error"])]
+            cells += [_cell(measured, case, row), numbers.error(row["error"])]
         lines.append(_line(words, cells))
     return lines
 
@@ -70,7 +70,7 @@ def ken(measured: Measured) -> list[str]:
     for words, providers in KEN_ROWS.items():
         cases = ("768, k=384, float32", "4096, k=2048, float32")
         rows = ((case, _fastest(measured, case, providers)) for case in cases)
-        lines.append(_line(words, [_cell(measured, case, row, _time) for case, row in rows]))
+        lines.append(_line(words, [_cell(measured, case, row) for case, row in rows]))
     return lines
 
 
@@ -85,7 +85,7 @@ def mi(measured: Measured) -> list[str]:
         sizes = ("N=1536, T=4096", "N=3072, T=16384")
         cases = [f"{size}, {bins} bins" for size in sizes for bins in (8, 16)]
         rows = ((case, _fastest(measured, case, providers)) for case in cases)
-        lines.append(_line(words, [_cell(measured, case, row, _rate) for case, row in rows]))
+        lines.append(_line(words, [_cell(measured, case, row, is_time=False) for case, row in rows]))
     return lines
 
 
@@ -115,21 +115,16 @@ def _fastest(measured: Measured, case: str, providers: Sequence[str]) -> dict[st
     return min((measured[case, name] for name in providers), key=lambda row: float(row["ms_per_row"]))
 
 
-def _cell(measured: Measured, case: str, row: dict[str, Any], text: Callable[[dict[str, Any]], str]) -> str:
+def _cell(measured: Measured, case: str, row: dict[str, Any], is_time: bool = True) -> str:
+    """Time per row or pair-samples per second; after those of others how many times as long they take."""
+    seconds, rate = row["ms_per_row"] / 1e3, row["pairs_per_second"]
+    text = numbers.duration_of_three(seconds) if is_time else numbers.rate(rate)
     if row["provider"] == OURS:
-        return f"**{text(row)}**"
+        return f"**{text}**"
     if row["provider"].startswith(OURS):
-        return text(row)
+        return text
     ratio = row["ms_per_row"] / measured[case, OURS]["ms_per_row"]
-    return f"{text(row)} ({numbers.significant(ratio, 2 if ratio < 100 else 3)}x)"
-
-
-def _time(row: dict[str, Any]) -> str:
-    return numbers.duration_of_three(row["ms_per_row"] / 1e3)
-
-
-def _rate(row: dict[str, Any]) -> str:
-    return numbers.rate(row["pairs_per_second"])
+    return f"{text} ({numbers.significant(ratio, 2 if ratio < 100 else 3)}x)"
 
 
 def _line(words: str, cells: Sequence[str]) -> str:

@@ -6,16 +6,17 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from pruning_ext.bench import drawing
-from pruning_ext.bench.drawing import Theme, kind_of
+from pruning_ext.bench import drawing, numbers
+from pruning_ext.bench.drawing import Figure, Theme, kind_of
 from pruning_ext.bench.report import one_of
 
 Rows = Sequence[Mapping[str, Any]]
 Line = list[tuple[float, float]]
+
+SECONDS = partial(numbers.duration, micro="µs")
 
 
 class NoData(Exception):
@@ -54,7 +55,7 @@ def speed(
         axes.set(xscale="log", yscale="log", xlabel=f"time per {one_of(rows[0].get('unit'))}")
         low, most = min(mark[0] for mark in marks), max(mark[0] for mark in marks)
         axes.set_xlim(low / 4, most * 12)
-        drawing.log_axis(axes.xaxis, drawing.seconds_label)
+        drawing.log_axis(axes.xaxis, SECONDS)
         drawing.log_axis(axes.yaxis)
         marked.append(marks)
     errors = [mark[1] for marks in marked for mark in marks]
@@ -87,7 +88,7 @@ def ken(document: dict[str, Any], theme: Theme) -> Figure:
     axes.set(yscale="log", xscale="log", xlabel="row length (half of it kept)", ylabel="time per row")
     axes.set_title("KEN's selection in one row of weights, float32")
     drawing.fixed_axis(axes.xaxis, [x for line in lines.values() for x, _ in line], lambda v: f"{v:,.0f}")
-    drawing.log_axis(axes.yaxis, drawing.seconds_label)
+    drawing.log_axis(axes.yaxis, SECONDS)
     drawn.tight_layout(rect=(0, 0.05, 0.76, 1))
     _name_lines([axes], [lines], theme)
     drawing.caption(drawn, theme, _measured(document))
@@ -121,7 +122,7 @@ def mi(document: dict[str, Any], theme: Theme) -> Figure:
     axes.set(xscale="log", yscale="log", xlabel="bins", ylabel="pair-samples per second")
     axes.set_title("Mutual information of all pairs of columns, 4,096 samples")
     drawing.fixed_axis(axes.xaxis, [x for line in plain.values() for x, _ in line])
-    drawing.log_axis(axes.yaxis, drawing.count_label)
+    drawing.log_axis(axes.yaxis, numbers.count)
     drawn.tight_layout(rect=(0, 0.045, 0.72, 1))
     _name_lines([axes], [plain], theme)
     drawing.caption(drawn, theme, _measured(document) + " Higher is better.")
@@ -153,7 +154,7 @@ def scaling(document: dict[str, Any], theme: Theme, *, field: str, family: str =
     for panel, (curve, lines) in zip(panels, curves.items(), strict=False):
         _lines(panel, theme, lines)
         panel.set(xscale="log", yscale="log", xlabel=x_names[curve], title=curve)
-        drawing.log_axis(panel.yaxis, drawing.seconds_label if is_time else drawing.bytes_label)
+        drawing.log_axis(panel.yaxis, SECONDS if is_time else partial(numbers.count, of="B"))
         drawing.fixed_axis(panel.xaxis, *_sparse([x for line in lines.values() for x, _ in line]))
     what = "Time of a call." if is_time else "Peak memory of a call."
     where = f" {_machine(document)}." if "environment" in document else ""

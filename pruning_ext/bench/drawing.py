@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from pruning_ext.bench import numbers
 from pruning_ext.storage.files import atomic_file
 
 WIDTH = 8.6  # inches of a figure that fills a page
@@ -135,28 +134,13 @@ def write(
     return path
 
 
-def seconds_label(value: float, _position: object = None) -> str:
-    """``10 µs``, ``1 ms``, ``2 s``."""
-    return numbers.duration(value).replace("us", "µs")
-
-
-def count_label(value: float, _position: object = None) -> str:
-    """``500 M``, ``2 G``."""
-    return numbers.count(value)
-
-
-def bytes_label(value: float, _position: object = None) -> str:
-    """``32 kB``, ``1 GB``."""
-    return f"{numbers.count(value)}{'B' if value >= 1e3 else ' B'}"
-
-
-def log_axis(axis: Any, label: Callable[..., str] | None = None) -> None:
+def log_axis(axis: Any, label: Callable[[float], str] | None = None) -> None:
     """Decades with labels, none between them; ``label`` writes a value."""
     axis.set_major_locator(LogLocator(base=10, numticks=9))
     axis.set_minor_formatter(NullFormatter())
     axis.set_tick_params(which="minor", length=0)
     if label is not None:
-        axis.set_major_formatter(FuncFormatter(label))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
 
 
 _RATIOS = [

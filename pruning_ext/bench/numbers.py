@@ -22,10 +22,10 @@ def significant(value: float, digits: int) -> str:
     return f"{rounded:,.{max(decimals, 0)}f}"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, micro: str = "us") -> str:
     """At most three digits and the unit that suits: ``9.07 us``, ``2.5 s``."""
     value, unit = in_unit(seconds, SECONDS)
-    return f"{value:.3g} {unit}"
+    return f"{value:.3g} {micro if unit == 'us' else unit}"
 
 
 def duration_of_three(seconds: float) -> str:
@@ -34,10 +34,10 @@ def duration_of_three(seconds: float) -> str:
     return f"{significant(value, 3)} {unit}"
 
 
-def count(value: float) -> str:
-    """``500 M``, ``2 G``, ``12``."""
+def count(value: float, of: str = "") -> str:
+    """``500 M``, ``2 G``, ``12``; of ``B``: ``500 MB``, ``2 GB``, ``12 B``."""
     number, unit = in_unit(value, COUNTS)
-    return f"{number:g} {unit}".rstrip()
+    return f"{number:g} {unit}{of}".rstrip()
 
 
 def rate(per_second: float) -> str:

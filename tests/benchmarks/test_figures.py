@@ -4,6 +4,7 @@
 
 import re
 import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,7 +21,7 @@ if FOUND != PINNED:
 
 from benchmarks import figures
 from benchmarks.evidence_plot import evidence
-from pruning_ext.bench import drawing
+from pruning_ext.bench import charts, drawing, numbers
 from pruning_ext.bench.charts import NoData, kde, mi, scaling
 
 ENVIRONMENT = {"processor": "a processor", "instruction_set": "avx2"}
@@ -138,10 +139,10 @@ def test_names_that_would_collide_are_spread_about_their_mean():
 @pytest.mark.parametrize(
     ("label", "value", "text"),
     [
-        (drawing.seconds_label, 1e-5, "10 µs"),
-        (drawing.seconds_label, 2.0, "2 s"),
-        (drawing.count_label, 1e10, "10 G"),
-        (drawing.bytes_label, 1e6, "1 MB"),
+        (charts.SECONDS, 1e-5, "10 µs"),
+        (charts.SECONDS, 2.0, "2 s"),
+        (numbers.count, 1e10, "10 G"),
+        (partial(numbers.count, of="B"), 1e6, "1 MB"),
     ],
 )
 def test_values_are_written_in_their_units(label, value, text):
