@@ -15,15 +15,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import model_ken, model_mi
-from pruning_ext.bench import report, scaling
-from pruning_ext.bench.environment import document, machine_slug
+from benchmarks import model_ken
+from benchmarks.models import run_apart
+from pruning_ext.bench import numbers, report, scaling
+from pruning_ext.bench.environment import document, machine_slug, write_results
 from pruning_ext.bench.families import FAMILIES
 from pruning_ext.bench.harness import Measurement
 from pruning_ext.bench.provider import Request, devices_present, lower_instruction_sets, thread_counts
 from pruning_ext.bench.run import run
 from pruning_ext.config.mi import METRICS
-from pruning_ext.storage.files import write_json
+from pruning_ext.storage.sizes import size_text
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = {"model": 3, "model-mi": 1, "scaling": 3}
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     for family in chosen.families:
         contents, text = _measured(family, chosen.rounds or ROUNDS.get(family, 7), chosen.smoke)
         path = chosen.out / f"{family}-{chosen.machine}.json"
-        write_json(path, contents)
+        write_results(path, contents)
         print(f"{text}\n\n{path}\n")
     return 0
 
@@ -78,7 +79,7 @@ def _model_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
     settings = [(threads, way) for way in model_ken.WAYS for threads in (1, 2)]
     jobs = [setting for _ in range(rounds) for setting in settings]
     runs = [
-        model_ken.run_apart(threads=threads, way=way, smoke=smoke)
+        run_apart("benchmarks.model_ken", "--way", way, "--threads", str(threads), *["--smoke"] * smoke)
         for threads, way in tqdm(jobs, desc="whole model", leave=False, disable=None)
     ]
     results = []
@@ -98,7 +99,7 @@ def _model_table(results: list[dict[str, Any]]) -> str:
     for found in results:
         peak = f"{found['peak_over_models']:.3f}"
         rows.append((found["way"], str(found["threads"]), f"{found['seconds']:.3f}", peak))
-    return "\n".join(report.aligned(rows))
+    return "\n".join(numbers.aligned(rows))
 
 
 def _mi_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
@@ -109,7 +110,7 @@ def _mi_runs(rounds: int, smoke: bool) -> list[dict[str, Any]]:
     progress = tqdm(
         [job for _ in range(rounds) for job in jobs], desc="MI pruning", leave=False, disable=None
     )
-    runs = [model_mi.run_apart(*job) for job in progress]
+    runs = [run_apart("benchmarks.model_mi", *job) for job in progress]
     return [min(runs[i :: len(jobs)], key=_total) for i in range(len(jobs))]
 
 
@@ -121,15 +122,15 @@ def _mi_table(results: list[dict[str, Any]]) -> str:
     lines = []
     for found in results[:2]:
         parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in found["parts_seconds"].items())
-        memory = f"{found['peak_bytes'] / 1e9:.2f} GB"
+        memory = size_text(found["peak_bytes"])
         lines.append(
             f"{found['config']['metric']}: {found['prune_seconds']:.1f} s, {memory}; in seconds: {parts}"
         )
     pairs = results[2]
-    rate = f"{pairs['pair_samples_per_second'] / 1e9:.1f}e9 pair-samples/s"
+    rate = f"{numbers.rate(pairs['pair_samples_per_second'])} pair-samples/s"
     lines.append(
         f"{pairs['rows']} rows of {pairs['samples']} codes: {pairs['seconds']:.1f} s, {rate}, "
-        f"{pairs['peak_bytes'] / 1e9:.2f} GB"
+        f"{size_text(pairs['peak_bytes'])}"
     )
     return "\n".join(lines)
 

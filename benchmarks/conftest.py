@@ -1,15 +1,16 @@
-"""What the benchmarks share: ``--smoke``, the environment in the stored file, and checking before timing."""
+"""pytest-benchmark around the harness: ``--smoke``, the environment in the stored file, checked timing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 
 from pruning_ext.bench.environment import environment
-from pruning_ext.bench.harness import Subject, verify
+from pruning_ext.bench.harness import Subject, measurement, verify
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,23 +32,9 @@ def timed(benchmark: Any) -> Iterator[Callable[[Subject], None]]:
         memory = subject.job.memory(subject.threads)
         loops = max(1, round(0.05 / max(subject.job.seconds(subject.threads, 1), 1e-6)))
         benchmark.pedantic(subject.job.seconds, (subject.threads, loops), rounds=7, warmup_rounds=1)
-        seconds = benchmark.stats.stats.median / loops if benchmark.stats else float("nan")
-        benchmark.extra_info |= {
-            "provider": subject.provider,
-            "threads": subject.threads,
-            "device": subject.device,
-            "rows": subject.rows,
-            "ms_per_row": 1e3 * seconds / subject.rows,
-            "pairs_per_second": subject.pairs / seconds,
-            "unit": subject.unit,
-            "peak_memory_bytes": memory,
-            "error": check.error,
-            "error_limit": check.limit,
-            "checked_rows": check.rows,
-            "calls_per_round": loops,
-            **subject.parameters,
-            **check.notes,
-        }
+        taken = benchmark.stats.stats.data if benchmark.stats else [float("nan")]
+        found = measurement(subject, check, memory, [seconds / loops for seconds in taken])
+        benchmark.extra_info |= asdict(found) | {"calls_per_round": loops}
 
     yield run
     torch.set_num_threads(before)

@@ -1,9 +1,9 @@
-"""What each way of choosing FFN neurons is worth, with and without refitting what read them.
+"""The evidence on MI pruning: the loss after each selection of FFN neurons, with and without refitting.
 
 ``python -m benchmarks.evidence_mi`` (with ``examples`` on the path) measures arms = model x seed x selection
 x estimator x ratio x compensation and writes each as soon as it is done, so it can be stopped at any time and
 run in slices (``--models``, ``--seeds``, ``--minutes``); arms that are in the file are not run again.
-``--table`` prints what is there.
+``--table`` prints what is there, ``--missing`` the arms that are not.
 
 SmolLM2-135M: perplexity on articles that the calibration did not see. MiniLM fine-tuned on film reviews:
 accuracy, and KL divergence of its class probabilities from the unpruned model's, on reviews of unseen films.
@@ -21,11 +21,11 @@ import itertools
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 import pruning_ext
 from benchmarks.evidence_mi_table import tables
 from pruning_ext import Calibration, MIConfig, prune
+from pruning_ext.bench.environment import processor, write_results
 from pruning_ext.calibration.batches import read_batches
 from pruning_ext.calibration.sensitivity import column_sensitivity
 from pruning_ext.calibration.statistics import BlockStatistics, Wanted, gather
@@ -50,7 +51,7 @@ from pruning_ext.pruners import ModelSummary, Plan
 from pruning_ext.pruners.mi.blocks import removal_limit
 from pruning_ext.pruners.mi.decision import Evidence, decide, estimate_information
 from pruning_ext.pruners.mi.layers import describe_layer
-from pruning_ext.storage.files import read_json, write_json
+from pruning_ext.storage.files import read_json
 
 RATIOS = (0.125, 0.25, 0.5)
 SEEDS = (0, 1, 2)
@@ -108,19 +109,19 @@ def arms(model: str, seed: int) -> list[Arm]:
     return found
 
 
-class Subject:
-    """A model under test, its calibration texts, and the loss of each test text."""
+class TestedModel(Protocol):
+    """A model with its calibration texts and the loss of each test text."""
 
     model: nn.Module
 
     def calibration(self, seed: int) -> Any:
-        raise AssertionError("each subject has its own")
+        """The texts that a seed draws."""
 
     def losses(self, model: nn.Module) -> dict[str, list[float]]:
-        raise AssertionError("each subject has its own")
+        """By measure, a value for each test text."""
 
 
-class SmolLM2(Subject):
+class SmolLM2:
     """Losses in nats per token of each block of 256, in bfloat16, as the weights are published."""
 
     def __init__(self) -> None:
@@ -140,7 +141,7 @@ class SmolLM2(Subject):
         return {"loss": self.test.losses(deepcopy(model).to(torch.bfloat16)).round(6).tolist()}
 
 
-class MiniLM(Subject):
+class MiniLM:
     """Whether each review is judged right, and KL(unpruned || pruned) in nats."""
 
     def __init__(self) -> None:
@@ -159,17 +160,17 @@ class MiniLM(Subject):
     def losses(self, model: nn.Module) -> dict[str, list[float]]:
         logits = self.test.logits(model)
         correct, kl = self.test.correct(logits), kl_divergence(self.reference, logits)
-        return {"correct": correct.tolist(), "kl": kl.round(8).tolist()}
+        return {"correct": correct.astype(int).tolist(), "kl": kl.round(8).tolist()}
 
 
-SUBJECTS = {"SmolLM2-135M": SmolLM2, "MiniLM": MiniLM}
+MODELS: dict[str, Callable[[], TestedModel]] = {"SmolLM2-135M": SmolLM2, "MiniLM": MiniLM}
 
 
 @dataclass
 class Shared:
     """The statistics of one seed, and the information of the estimator that was asked for last."""
 
-    subject: Subject
+    tested: TestedModel
     blocks: list[FFNBlock]
     statistics: list[BlockStatistics]
     columns: dict[str, list[Tensor]]
@@ -177,17 +178,17 @@ class Shared:
     information: Sequence[Tensor | None] = ()
 
     @classmethod
-    def gathered(cls, subject: Subject, seed: int) -> Shared:
-        blocks = find_blocks(subject.model)
-        batches = read_batches(subject.model, subject.calibration(seed))
+    def gathered(cls, tested: TestedModel, seed: int) -> Shared:
+        blocks = find_blocks(tested.model)
+        batches = read_batches(tested.model, tested.calibration(seed))
         wanted = Wanted(True, MIConfig(ratio=0.5).tokens, seed)
         bar = sys.stderr.isatty()
-        statistics = gather(subject.model, blocks, batches, wanted, show_progress=bar)
+        statistics = gather(tested.model, blocks, batches, wanted, show_progress=bar)
         columns = {
             "norm": [block.down_weight.double().norm(dim=0) for block in blocks],
-            "fisher": column_sensitivity(subject.model, blocks, batches, seed=seed, show_progress=bar),
+            "fisher": column_sensitivity(tested.model, blocks, batches, seed=seed, show_progress=bar),
         }
-        return cls(subject, blocks, statistics, columns)
+        return cls(tested, blocks, statistics, columns)
 
     def plan(self, arm: Arm) -> Plan:
         """The plan that ``pruning_ext.plan`` makes of the same statistics, by the same functions."""
@@ -212,19 +213,25 @@ class Shared:
             layer, new = describe_layer(decide(evidence, config))
             layers.append(layer)
             tensors |= new
-        return Plan(config, ModelSummary.of(self.subject.model), tuple(layers), tensors)
+        return Plan(config, ModelSummary.of(self.tested.model), tuple(layers), tensors)
 
 
 def run(arm: Arm, shared: Shared) -> dict[str, Any]:
     """Prune by ``arm`` and measure."""
     start = time.perf_counter()
-    model = shared.subject.model
+    model = shared.tested.model
     if arm.variant == "one pass":
         pruned = prune(model, shared.plan(arm)).model
     else:
-        pruned = prune(model, arm.config, calibration=shared.subject.calibration(arm.seed)).model
+        pruned = prune(model, arm.config, calibration=shared.tested.calibration(arm.seed)).model
     seconds = time.perf_counter() - start
-    return arm._asdict() | {"seconds": round(seconds, 1), **shared.subject.losses(pruned)}
+    return arm._asdict() | {"seconds": round(seconds, 1), **shared.tested.losses(pruned)}
+
+
+def missing(document: dict[str, Any], models: Sequence[str], seeds: Sequence[int]) -> list[Arm]:
+    """The arms of the product's choices that are not in ``document``."""
+    planned = (arm for name in models for seed in seeds for arm in arms(name, seed))
+    return [arm for arm in planned if arm.key not in document["arms"]]
 
 
 def pending(
@@ -232,21 +239,21 @@ def pending(
 ) -> Iterator[tuple[Arm, Shared]]:
     """The arms that are not in ``document``; models and statistics are made when an arm first needs them."""
     for name in models:
-        subject: Subject | None = None
+        tested: TestedModel | None = None
         for seed in seeds:
-            missing = [arm for arm in arms(name, seed) if arm.key not in document["arms"]]
-            if not missing:
+            wanted = missing(document, [name], [seed])
+            if not wanted:
                 continue
-            subject = subject or SUBJECTS[name]()
-            document["dense"].setdefault(name, subject.losses(subject.model))
-            shared = Shared.gathered(subject, seed)
-            for arm in missing:
+            tested = tested or MODELS[name]()
+            document["dense"].setdefault(name, tested.losses(tested.model))
+            shared = Shared.gathered(tested, seed)
+            for arm in wanted:
                 yield arm, shared
 
 
 def new_document() -> dict[str, Any]:
     return {
-        "machine": {"processor": _processor(), "threads": torch.get_num_threads()},
+        "machine": {"processor": processor(), "threads": torch.get_num_threads()},
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
@@ -263,29 +270,27 @@ def new_document() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="+", choices=SUBJECTS, default=list(SUBJECTS))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--ratios", nargs="+", type=float, default=list(RATIOS))
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no arm after this long")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="print the tables of the results and stop")
+    parser.add_argument("--missing", action="store_true", help="print the arms not measured yet and stop")
     args = parser.parse_args(arguments)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     document = read_json(args.results) if args.results.exists() else new_document()
     start = time.monotonic()
+    if args.missing:
+        for arm in missing(document, args.models, args.seeds):
+            if arm.ratio in args.ratios:
+                print(arm.key)
+        return 0
     if not args.table:
         for arm, shared in pending(document, args.models, args.seeds):
             if time.monotonic() - start > 60 * args.minutes:
@@ -294,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             document["arms"][arm.key] = run(arm, shared)
             args.results.parent.mkdir(parents=True, exist_ok=True)
-            write_json(args.results, document)
+            write_results(args.results, document)
             print(f"{time.monotonic() - start:7.0f} s  {arm.key}", file=sys.stderr, flush=True)
     print(tables(document))
     return 0

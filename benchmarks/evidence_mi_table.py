@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from pruning_ext.bench.numbers import interval
 from pruning_ext.choices.selections import SELECTIONS
 
 RATIO, COMPENSATION = 0.25, "ridge"
-"""Where arms are compared with the default, text by text."""
+"""The ratio and compensation at which arms are compared with the default, text by text."""
 
 RESAMPLES = 10_000
 
@@ -80,8 +81,8 @@ def _comparison(title: str, rows: list[dict[str, Any]], default: dict[str, Any],
         differences = np.mean(texts, 0) - np.mean(own, 0)
         resampled = np.random.default_rng(0).integers(len(differences), size=(RESAMPLES, len(differences)))
         low, high = np.quantile(differences[resampled].mean(1), [0.025, 0.975])
-        interval = f"[{scale(low):.4g}, {scale(high):.4g}]"
-        lines.append("| " + " | ".join([*kind, f"{scale(differences.mean()):.4g} {interval}"]) + " |")
+        cell = interval(scale(differences.mean()), scale(low), scale(high), ".4g")
+        lines.append("| " + " | ".join([*kind, cell]) + " |")
     return f"**{title} ({RATIO:.0%} removed, {COMPENSATION}; interval over texts)**\n\n" + "\n".join(lines)
 
 
@@ -92,7 +93,7 @@ def _cell(values: list[float], scale: Any) -> str:
     if len(values) not in _STUDENT:
         return f"{scale(mean):.4g}"
     half = _STUDENT[len(values)] * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return f"{scale(mean):.4g} [{_bounded(scale, mean - half):.4g}, {_bounded(scale, mean + half):.4g}]"
+    return interval(scale(mean), _bounded(scale, mean - half), _bounded(scale, mean + half), ".4g")
 
 
 def _bounded(scale: Any, value: float) -> float:

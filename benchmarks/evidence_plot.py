@@ -1,4 +1,4 @@
-"""What pruning costs: the figures of :mod:`benchmarks.evidence_mi`'s results."""
+"""Figures of the results of :mod:`benchmarks.evidence_mi`: the loss against the share removed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from benchmarks import drawing
-from benchmarks.drawing import Theme
-from benchmarks.plots import NoData
+from pruning_ext.bench import drawing
+from pruning_ext.bench.charts import NoData
+from pruning_ext.bench.drawing import Figure, Theme
 from pruning_ext.choices.selections import SELECTIONS
 
 _COLOURS = {
@@ -24,7 +23,7 @@ _REFITS = {"none": "nothing refitted", "ridge": "down projection refitted"}
 
 
 def evidence(document: dict[str, Any], theme: Theme, *, model: str) -> Figure:
-    """What is lost against the share of FFN neurons removed, for each way of choosing them."""
+    """Loss against the share of FFN neurons removed, for each way of choosing them."""
     arms = [a for a in document["arms"].values() if a["model"] == model and a["variant"] == "one pass"]
     if not arms:
         raise NoData(f"no arm of {model}")
@@ -74,7 +73,7 @@ def _line(
 ) -> tuple[float, float, str, str, bool]:
     """Draw one way of choosing; where its name goes, and how."""
     selection, estimator, metric = kind
-    colour, ratios = theme.kinds[_COLOURS[selection]], sorted(cell)
+    colour, ratios = theme.kinds.get(_COLOURS.get(selection, ""), theme.ink), sorted(cell)
     means = [float(np.mean(cell[ratio])) for ratio in ratios]
     low, high = [min(cell[ratio]) for ratio in ratios], [max(cell[ratio]) for ratio in ratios]
     dashes = "--" if estimator == "renyi" else ":" if metric == "fisher" else "-"

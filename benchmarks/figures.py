@@ -14,11 +14,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
-from benchmarks import drawing
 from benchmarks.evidence_plot import evidence
-from benchmarks.plots import NoData, kde, ken, mi, scaling
+from pruning_ext.bench import drawing
+from pruning_ext.bench.charts import NoData, kde, ken, mi, scaling
+from pruning_ext.bench.drawing import Figure
 from pruning_ext.storage.files import read_json
 
 HERE = Path(__file__).parent

@@ -3,77 +3,50 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from transformers import AutoModel, AutoModelForCausalLM, BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from benchmarks.gpu import Subject
+from benchmarks.models import SMALL, Stopwatch
 from pruning_ext import KENConfig, MIConfig, export, load_delta, plan, prune, save_delta
+from pruning_ext.bench.harness import OURS, Call, Check, Subject
 from pruning_ext.pruners.mi.plan import make_plan
 
 disable_progress_bar()
-SMALL = {"hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2, "vocab_size": 100}
-
 
 # Of logits, relative to the largest: for another width another kernel may make the same product.
 MI_LIMIT = 1e-4
 
 
-class Stopwatch:
-    """Seconds by name, the device's work included."""
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-        self.seconds: dict[str, float] = {}
-
-    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        started = time.perf_counter()
-        found = call()
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-        return found
-
-    def inside(self, name: str) -> Callable[..., Any]:
-        """A stage for the MI pruner: parts of its planning are timed beside ``name``, as ``name: part``."""
-
-        def stage(part: str, function: Callable[..., Any], *given: Any, **options: Any) -> Any:
-            return self(f"{name}: {part}", lambda: function(*given, **options))
-
-        return stage
-
-
-def cases(device: str, smoke: bool, floors: dict[str, Any]) -> Iterator[list[Subject]]:
-    """One subject each; its notes are filled with the split of its last run."""
-    for name, run, limit in (("KEN, BERT-base", _ken, 0.0), ("MI, Llama of 12 layers", _mi, MI_LIMIT)):
+def cases(device: str, smoke: bool) -> Iterator[list[Subject]]:
+    """One subject each; the notes of its measurement are the seconds of the parts of its last run."""
+    for name, prepare, limit in (("KEN, BERT-base", _ken, 0.0), ("MI, Llama of 12 layers", _mi, MI_LIMIT)):
         with tempfile.TemporaryDirectory() as folder:
-            prepared = run(Path(folder), device, smoke)
-            notes: dict[str, Any] = {}
+            job = _job(prepare(Path(folder), device, smoke), limit, device)
+            threads = torch.get_num_threads()
+            yield [Subject("pruners", name, OURS, threads, 1, 1, job, device, "models")]
 
-            def call(
-                prepared: Callable[[Stopwatch], float] = prepared, notes: dict[str, Any] = notes
-            ) -> float:
-                watch = Stopwatch(device)
-                error = prepared(watch)
-                notes["split_seconds"] = watch.seconds
-                return error
 
-            yield [
-                Subject(
-                    name, "pruning_ext", 1, "models", call, lambda error: error, limit, None, {"split": notes}
-                )
-            ]
+def _job(run: Callable[[Stopwatch], float], limit: float, device: str) -> Call:
+    parts: dict[str, float] = {}
+
+    def call() -> float:
+        watch = Stopwatch(device)
+        error = run(watch)
+        parts.clear()
+        parts.update(watch.seconds)
+        return error
+
+    return Call(call, lambda error: Check(error, limit, 1, parts), device)
 
 
 def _ken(folder: Path, device: str, smoke: bool) -> Callable[[Stopwatch], float]:
     """Two models on disk; the delta between them is pruned to a quarter and written."""
-    config = BertConfig(**(SMALL | {"intermediate_size": 64} if smoke else {}))
+    config = BertConfig(**(SMALL if smoke else {}))
     base = BertModel(config)
     base.save_pretrained(folder / "base")
     with torch.no_grad():
@@ -101,7 +74,7 @@ def _mi(folder: Path, device: str, smoke: bool) -> Callable[[Stopwatch], float]:
     sizes = {"hidden_size": 1024, "num_attention_heads": 16, "num_hidden_layers": 12, "vocab_size": 32000}
     sizes |= {"num_key_value_heads": 4, "intermediate_size": 4096}
     if smoke:
-        sizes = SMALL | {"num_key_value_heads": 1, "intermediate_size": 64}
+        sizes = SMALL | {"num_key_value_heads": 1}
     LlamaForCausalLM(LlamaConfig(**sizes)).save_pretrained(folder / "dense")
     tokens = torch.randint(0, sizes["vocab_size"], (4, 64) if smoke else (32, 512))
     batches = [batch.to(device) for batch in tokens.split(8)]

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,20 +16,13 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertModel
 
+from benchmarks.models import SMALL
 from pruning_ext import KENConfig, ken_mask, load_delta, prune, prune_to_delta
 from pruning_ext.bench.harness import WrongResult
 from pruning_ext.bench.memory import memory_status, peak_own_memory
 
 WAYS = ("inplace", "copy", "files")
 """The tuned model itself; a copy of it; both models mapped from files, the result written as a delta."""
-
-SMALL = {
-    "hidden_size": 64,
-    "num_attention_heads": 4,
-    "num_hidden_layers": 2,
-    "intermediate_size": 256,
-    "vocab_size": 500,
-}
 
 
 def run(*, way: str, density: float, criterion: str, threads: int, smoke: bool) -> dict[str, Any]:
@@ -96,17 +87,6 @@ def _from_files(found: dict[str, Any], tuned: Any, base: Any, config: KENConfig)
         found |= {"seconds": time.perf_counter() - started, "peak_bytes": peak}
         found["peak_over_models"] = peak / found["models_bytes"]
         return load_delta(base, folder / "delta")
-
-
-def run_apart(*, way: str, threads: int, smoke: bool) -> dict[str, Any]:
-    """:func:`run` in a fresh process, so that nothing allocated earlier hides its peak."""
-    flags = ["--way", way, "--threads", str(threads), *(["--smoke"] if smoke else [])]
-    command = [sys.executable, "-m", "benchmarks.model_ken", *flags]
-    root = Path(__file__).resolve().parents[1]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr.strip()}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:

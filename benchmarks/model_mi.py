@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from benchmarks.models import SMALL, Stopwatch
 from pruning_ext import MIConfig, discretize, export, mutual_information_from_codes, prune, reference
 from pruning_ext.bench.harness import WrongResult
 from pruning_ext.bench.memory import memory_status
@@ -40,29 +37,11 @@ SHAPE = {
     "num_key_value_heads": 3,
     "tie_word_embeddings": True,
 }
-SMALL = SHAPE | {"vocab_size": 500, "hidden_size": 72, "intermediate_size": 96, "num_hidden_layers": 2}
 TOKENS, LENGTH, BATCH = 16384, 256, 8
 
 PARTS = ("collecting", "discretising", "information", "choosing", "refitting")
 """The stages of :func:`pruning_ext.pruners.mi.plan.make_plan`, in order. The Fisher metric is part of
 collecting, whose forward pass it shares."""
-
-
-class Stopwatch:
-    """Times the stages of a plan, and keeps what some were first given and gave."""
-
-    def __init__(self, kept: Sequence[str] = ()) -> None:
-        self.seconds = dict.fromkeys(PARTS, 0.0)
-        self.first: dict[str, Any] = {}
-        self._kept = kept
-
-    def __call__(self, name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        started = time.perf_counter()
-        result = function(*arguments, **options)
-        self.seconds[name] += time.perf_counter() - started
-        if name in self._kept:
-            self.first.setdefault(name, (arguments, options, result))
-        return result
 
 
 def run(*, metric: str, threads: int, inplace: bool, real: bool, smoke: bool) -> dict[str, Any]:
@@ -80,6 +59,7 @@ def run(*, metric: str, threads: int, inplace: bool, real: bool, smoke: bool) ->
     Path("/proc/self/clear_refs").write_text("5")
 
     watch = Stopwatch(kept=("discretising", "information"))
+    watch.seconds |= dict.fromkeys(PARTS, 0.0)
     seconds = watch.seconds
     started = time.perf_counter()
     made = make_plan(model, config, calibration=calibration, stage=watch)
@@ -110,7 +90,7 @@ def run(*, metric: str, threads: int, inplace: bool, real: bool, smoke: bool) ->
 
 
 def _random(smoke: bool) -> tuple[Any, list[torch.Tensor]]:
-    shape = SMALL if smoke else SHAPE
+    shape = SHAPE | (SMALL | {"num_key_value_heads": 2} if smoke else {})
     model = LlamaForCausalLM(LlamaConfig(**shape)).eval()
     tokens = torch.randint(shape["vocab_size"], (TOKENS // LENGTH // (8 if smoke else 1), LENGTH))
     return model, list(tokens.split(BATCH))
@@ -167,19 +147,6 @@ def run_pairs(*, pairs: int, tokens: int, threads: int) -> dict[str, Any]:
         "peak_bytes": peak - empty,
         "error": error,
     }
-
-
-def run_apart(*flags: str) -> dict[str, Any]:
-    """What ``python -m benchmarks.model_mi FLAGS`` prints, in a process whose peak nothing earlier hides."""
-    command = [sys.executable, "-m", "benchmarks.model_mi", *flags]
-    root = Path(__file__).resolve().parents[1]
-    path = os.pathsep.join(filter(None, [str(root / "examples"), os.environ.get("PYTHONPATH")]))
-    variables = os.environ | {"PYTHONPATH": path}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root, env=variables)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr.strip()}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def main() -> None:

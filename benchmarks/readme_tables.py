@@ -6,7 +6,6 @@ one thread; what stands in brackets is how many times as long as ours it takes, 
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pruning_ext.bench import numbers
 from pruning_ext.storage.files import read_json
 
 HERE = Path(__file__).parent
@@ -59,7 +59,7 @@ def kde(measured: Measured) -> list[str]:
         cells = []
         for case in ("768x384", "4096x2048"):
             row = _fastest(measured, case, providers)
-            cells += [_cell(measured, case, row, _time), f"{row['error']:.0e}".replace("e-0", "e-")]
+            cells += [_cell(measured, case, row), numbers.error(row["error"])]
         lines.append(_line(words, cells))
     return lines
 
@@ -70,7 +70,7 @@ def ken(measured: Measured) -> list[str]:
     for words, providers in KEN_ROWS.items():
         cases = ("768, k=384, float32", "4096, k=2048, float32")
         rows = ((case, _fastest(measured, case, providers)) for case in cases)
-        lines.append(_line(words, [_cell(measured, case, row, _time) for case, row in rows]))
+        lines.append(_line(words, [_cell(measured, case, row) for case, row in rows]))
     return lines
 
 
@@ -85,7 +85,7 @@ def mi(measured: Measured) -> list[str]:
         sizes = ("N=1536, T=4096", "N=3072, T=16384")
         cases = [f"{size}, {bins} bins" for size in sizes for bins in (8, 16)]
         rows = ((case, _fastest(measured, case, providers)) for case in cases)
-        lines.append(_line(words, [_cell(measured, case, row, _rate) for case, row in rows]))
+        lines.append(_line(words, [_cell(measured, case, row, is_time=False) for case, row in rows]))
     return lines
 
 
@@ -115,32 +115,16 @@ def _fastest(measured: Measured, case: str, providers: Sequence[str]) -> dict[st
     return min((measured[case, name] for name in providers), key=lambda row: float(row["ms_per_row"]))
 
 
-def _cell(measured: Measured, case: str, row: dict[str, Any], text: Callable[[dict[str, Any]], str]) -> str:
+def _cell(measured: Measured, case: str, row: dict[str, Any], is_time: bool = True) -> str:
+    """Time per row or pair-samples per second; after those of others how many times as long they take."""
+    seconds, rate = row["ms_per_row"] / 1e3, row["pairs_per_second"]
+    text = numbers.duration_of_three(seconds) if is_time else numbers.rate(rate)
     if row["provider"] == OURS:
-        return f"**{text(row)}**"
+        return f"**{text}**"
     if row["provider"].startswith(OURS):
-        return text(row)
+        return text
     ratio = row["ms_per_row"] / measured[case, OURS]["ms_per_row"]
-    return f"{text(row)} ({_digits(ratio, 2 if ratio < 100 else 3)}x)"
-
-
-def _time(row: dict[str, Any]) -> str:
-    microseconds = 1000 * row["ms_per_row"]
-    return (
-        f"{_digits(microseconds, 3)} us" if microseconds < 1000 else f"{_digits(microseconds / 1000, 3)} ms"
-    )
-
-
-def _rate(row: dict[str, Any]) -> str:
-    rate = row["pairs_per_second"]
-    return f"{_digits(rate / 1e9, 2)}e9" if rate >= 1e8 else f"{_digits(rate / 1e6, 2)}e6"
-
-
-def _digits(value: float, digits: int) -> str:
-    """So many significant digits: 0.90, 9.6, 26, 1,980."""
-    rounded = float(f"{value:.{digits}g}")
-    decimals = digits - 1 - math.floor(math.log10(rounded))
-    return f"{rounded:,.{max(decimals, 0)}f}"
+    return f"{text} ({numbers.significant(ratio, 2 if ratio < 100 else 3)}x)"
 
 
 def _line(words: str, cells: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Every CUDA kernel once, at sizes that fill a GPU: what ncu is given to watch.
+"""One launch of every CUDA kernel at sizes that fill a GPU, for ncu.
 
 ``python scripts/gpu_once.py [kde] [ken] [mi] [wgmma]``: all families by default. Nothing is checked here;
 ``scripts/gpu_small.py`` does that. Under ``ncu --profile-from-start no`` only this package's calls are seen.
@@ -17,7 +17,7 @@ COLUMNS, SAMPLES = 8192, 65_536
 
 
 def watched(op: Callable[..., Any], *arguments: Any) -> None:
-    """One call, and nothing of what made its arguments."""
+    """One call, profiled without the work that makes its arguments."""
     torch.cuda.synchronize()
     torch.cuda.profiler.start()
     op(*arguments)

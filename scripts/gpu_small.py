@@ -1,4 +1,4 @@
-"""Every CUDA kernel once, on little data, against the CPU: what compute-sanitizer is given to watch.
+"""One launch of every CUDA kernel on little data, compared with the CPU; for compute-sanitizer, too.
 
 ``python scripts/gpu_small.py [kde] [ken] [mi] [wgmma] [--matching N...]``: all families by default, KEN by
 each of its matchings.
@@ -77,7 +77,7 @@ def mi() -> None:
 
 
 def wgmma() -> None:
-    """By itself: its warps wait for each other, and what is wrong with that may never end."""
+    """In a call of its own: its warps wait for each other, and an error there may hang."""
     if torch.cuda.get_device_capability() != (9, 0):
         return
     codes = torch.randint(0, 16, (40, 5000), dtype=torch.uint8)

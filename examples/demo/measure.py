@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from demo.inputs import Review
+from pruning_ext.bench.numbers import aligned, interval
 
 RESAMPLES = 2000
 Array = NDArray[np.float64]
@@ -27,7 +28,7 @@ class Estimate:
 
     def text(self, digits: int, *, signed: bool = False) -> str:
         style = f"{'+' if signed else ''}.{digits}f"
-        return f"{self.value:{style}} [{self.low:{style}}, {self.high:{style}}]"
+        return interval(self.value, self.low, self.high, style)
 
 
 class ReviewTest:
@@ -80,14 +81,7 @@ def _log_softmax(logits: Array) -> Array:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Plain text, the first column aligned left, the others right; an empty row draws a rule."""
-    cells = [row for row in (header, *rows) if row]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-
-    def line(row: Sequence[str]) -> str:
-        if not row:
-            return rule
-        first, *others = (text.rjust(width) for text, width in zip(row, widths, strict=True))
-        return "  ".join([first.strip().ljust(widths[0]), *others])
-
-    return "\n".join([line(header), rule, *map(line, rows)])
+    head, *lines = aligned([header, *filter(None, rows)], left=1)
+    following = iter(lines)
+    rule = "-" * max(map(len, [head, *lines]))
+    return "\n".join([head, rule, *(next(following) if row else rule for row in rows)])

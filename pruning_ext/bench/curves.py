@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pruning_ext.bench import kde, ken, mi
 from pruning_ext.bench.harness import Subject
@@ -23,14 +23,19 @@ INT8 = "torch, one-hot int8 matmul"
 
 @dataclass(frozen=True)
 class Curve:
-    """``subject(provider, x)`` for each provider, up to the largest ``x`` that it gets."""
+    """``make(provider, **fixed)`` with ``x_name`` set to each ``x``; ``most``: a provider's largest ``x``."""
 
     name: str
     x_name: str
     xs: tuple[int, ...]
     most: dict[str, float]
-    subject: Callable[[str, int], Subject]
+    make: Callable[..., Subject]
+    fixed: dict[str, int]
     crossovers: tuple[tuple[str, str], ...] = ()
+
+    def subject(self, provider: str, x: int) -> Subject:
+        """The provider at one point."""
+        return self.make(provider, **self.fixed, **{self.x_name: x})
 
     def points(self) -> Iterator[tuple[int, Subject]]:
         """``(x, subject)`` of the providers that are installed."""
@@ -39,9 +44,8 @@ class Curve:
                 yield from ((x, self.subject(provider, x)) for x in self.xs if x <= most)
 
 
-def provider_named(name: str) -> Provider:
-    """The one of any family."""
-    families = (kde, ken, mi)
+def provider_named(name: str, families: Sequence[Any] = (kde, ken, mi)) -> Provider:
+    """The first of that name in ``families``."""
     return next(p for family in families for p in family.providers() if p.name == name)
 
 
@@ -49,22 +53,23 @@ def _doubling(first: int, last: int, factor: int = 2) -> tuple[int, ...]:
     return tuple(first * factor**i for i in range(int(math.log(last / first, factor) + 1.5)))
 
 
-def _kde(name: str, *, n: int, k: int, rows: int, threads: int = 1) -> Subject:
-    provider = next(p for p in kde.providers() if p.name == name)
+def _kde(name: str, *, n: int, rows: int, k: int | None = None, threads: int = 1) -> Subject:
+    """``k``: half of ``n`` by default."""
+    provider = provider_named(name, [kde])
     share = dataclasses.replace(provider.settings, terms=sys.maxsize, rows=rows)
-    return kde.subject(kde.Case(n, k, rows=rows), dataclasses.replace(provider, settings=share), threads)
+    case = kde.Case(n, n // 2 if k is None else k, rows=rows)
+    return kde.subject(case, dataclasses.replace(provider, settings=share), threads)
 
 
-def _ken(name: str, *, n: int, k: int, rows: int, threads: int = 1) -> Subject:
-    provider = next(p for p in ken.providers() if p.name == name)
-    whole = dataclasses.replace(provider, settings=sys.maxsize)
-    return ken.subject(ken.Case(n, k, rows=rows), whole, threads)
+def _ken(name: str, *, n: int, rows: int, k: int | None = None, threads: int = 1) -> Subject:
+    """``k``: half of ``n`` by default."""
+    whole = dataclasses.replace(provider_named(name, [ken]), settings=sys.maxsize)
+    return ken.subject(ken.Case(n, n // 2 if k is None else k, rows=rows), whole, threads)
 
 
 def _mi(name: str, *, neurons: int, tokens: int, bins: int, threads: int = 1) -> Subject:
-    provider = next(p for p in mi.providers() if p.name == name)
-    case = mi.Case(neurons, tokens, bins)
-    return mi.subject(case, dataclasses.replace(provider, settings=mi.Share(math.inf)), threads)
+    whole = dataclasses.replace(provider_named(name, [mi]), settings=mi.Share(math.inf))
+    return mi.subject(mi.Case(neurons, tokens, bins), whole, threads)
 
 
 def curves(size: Literal["smoke", "full"]) -> list[Curve]:
@@ -77,13 +82,14 @@ def curves(size: Literal["smoke", "full"]) -> list[Curve]:
 
 def _kde_curves() -> list[Curve]:
     return [
-        Curve("kde, rows", "rows", _doubling(16, 4096), {OURS: 4096, RFFT: 1024}, _kde_rows),
+        Curve("kde, rows", "rows", _doubling(16, 4096), {OURS: 4096, RFFT: 1024}, _kde, {"n": 768}),
         Curve(
             "kde, row length (k = n / 2, 4 rows)",
             "n",
             _doubling(32, 32768),
             {OURS: 1 << 20, DIRECT: 4096, RFFT: 1 << 20, "numba, window of samples": 4096},
-            lambda p, x: _kde(p, n=x, k=x // 2, rows=4),
+            _kde,
+            {"rows": 4},
             ((OURS, DIRECT), (OURS, RFFT), (OURS, "numba, window of samples")),
         ),
         Curve(
@@ -91,7 +97,8 @@ def _kde_curves() -> list[Curve]:
             "n",
             (256, 1024, 4096),
             {OURS: 4096, COMPILED: 4096},
-            lambda p, x: _kde(p, n=x, k=x // 2, rows=4),
+            _kde,
+            {"rows": 4},
             ((OURS, COMPILED),),
         ),
         Curve(
@@ -99,7 +106,8 @@ def _kde_curves() -> list[Curve]:
             "k",
             _doubling(16, 16384, 4),
             {OURS: 1 << 20, DIRECT: 1024, RFFT: 1 << 20},
-            lambda p, x: _kde(p, n=4096, k=x, rows=4),
+            _kde,
+            {"n": 4096, "rows": 4},
             ((OURS, DIRECT), (OURS, RFFT)),
         ),
     ]
@@ -107,13 +115,14 @@ def _kde_curves() -> list[Curve]:
 
 def _ken_curves() -> list[Curve]:
     return [
-        Curve("ken, rows", "rows", _doubling(16, 4096, 4), {OURS: 4096, UNION_FIND: 64}, _ken_rows),
+        Curve("ken, rows", "rows", _doubling(16, 4096, 4), {OURS: 4096, UNION_FIND: 64}, _ken, {"n": 768}),
         Curve(
             "ken, row length (k = n / 2, 4 rows)",
             "n",
             _doubling(32, 8192),
             {OURS: 1 << 20, UNION_FIND: 2048},
-            lambda p, x: _ken(p, n=x, k=x // 2, rows=4),
+            _ken,
+            {"rows": 4},
             ((OURS, UNION_FIND),),
         ),
         Curve(
@@ -121,7 +130,8 @@ def _ken_curves() -> list[Curve]:
             "k",
             _doubling(16, 2048, 2),
             {OURS: 1 << 20, UNION_FIND: 256},
-            lambda p, x: _ken(p, n=4096, k=x, rows=4),
+            _ken,
+            {"n": 4096, "rows": 4},
         ),
     ]
 
@@ -133,7 +143,8 @@ def _mi_curves() -> list[Curve]:
             "neurons",
             _doubling(32, 2048),
             {OURS: 1 << 20, COUNTERS: 256, INT8: 256},
-            lambda p, x: _mi(p, neurons=x, tokens=4096, bins=16),
+            _mi,
+            {"tokens": 4096, "bins": 16},
             ((OURS, COUNTERS),),
         ),
         Curve(
@@ -141,41 +152,24 @@ def _mi_curves() -> list[Curve]:
             "tokens",
             _doubling(512, 65536),
             {OURS: 1 << 20, COUNTERS: 8192, INT8: 8192},
-            lambda p, x: _mi(p, neurons=256, tokens=x, bins=16),
+            _mi,
+            {"neurons": 256, "bins": 16},
         ),
         Curve(
             "mi, bins (512 neurons, 4096 tokens)",
             "bins",
             _doubling(2, 128),
             {OURS: 128, COUNTERS: 128, INT8: 16},
-            lambda p, x: _mi(p, neurons=512, tokens=4096, bins=x),
+            _mi,
+            {"neurons": 512, "tokens": 4096},
             ((COUNTERS, OURS), (OURS, INT8)),
         ),
     ]
 
 
 def _thread_curves() -> list[Curve]:
+    rows, pairs = {"n": 4096, "rows": 256}, {"neurons": 1024, "tokens": 4096, "bins": 16}
     return [
-        Curve(f"{family}, threads", "threads", thread_counts(), {OURS: math.inf}, subject)
-        for family, subject in (("kde", _kde_threads), ("ken", _ken_threads), ("mi", _mi_threads))
+        Curve(f"{family}, threads", "threads", thread_counts(), {OURS: math.inf}, make, fixed)
+        for family, make, fixed in (("kde", _kde, rows), ("ken", _ken, rows), ("mi", _mi, pairs))
     ]
-
-
-def _kde_rows(provider: str, rows: int) -> Subject:
-    return _kde(provider, n=768, k=384, rows=rows)
-
-
-def _ken_rows(provider: str, rows: int) -> Subject:
-    return _ken(provider, n=768, k=384, rows=rows)
-
-
-def _kde_threads(provider: str, threads: int) -> Subject:
-    return _kde(provider, n=4096, k=2048, rows=256, threads=threads)
-
-
-def _ken_threads(provider: str, threads: int) -> Subject:
-    return _ken(provider, n=4096, k=2048, rows=256, threads=threads)
-
-
-def _mi_threads(provider: str, threads: int) -> Subject:
-    return _mi(provider, neurons=1024, tokens=4096, bins=16, threads=threads)

@@ -1,4 +1,4 @@
-"""What a user waits for: KEN over a whole BERT-shaped model, and the scores of FFN-shaped activations.
+"""End-to-end cases: KEN over a whole BERT-shaped model, and the scores of FFN-shaped activations.
 
 Weights and activations are random and of real shapes; nothing is downloaded. KEN's baselines get a sample of
 the model's rows, evenly spread over its matrices, since the published routine would take hours for all: times

@@ -1,7 +1,8 @@
-"""Machine, versions and commit, without which a figure means nothing; and the layout of a results file."""
+"""Machine, versions and commit of a run, and the layout of a results file."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -15,9 +16,10 @@ from typing import Any
 import torch
 
 import pruning_ext
-import pruning_ext._core as _core
+from pruning_ext._build import native
 from pruning_ext.bench.floors import measured_rates
 from pruning_ext.bench.harness import Measurement
+from pruning_ext.storage.files import atomic_file
 
 PACKAGES = (
     "torch",
@@ -50,7 +52,7 @@ def environment() -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """What must be equal for two files' times to be comparable."""
-    return {"processor": processor(), "cores": os.cpu_count(), "instruction_set": _core.isa()}
+    return {"processor": processor(), "cores": os.cpu_count(), "instruction_set": _instruction_set()}
 
 
 def document(family: str, measurements: Sequence[Measurement], **settings: Any) -> dict[str, Any]:
@@ -62,6 +64,31 @@ def document(family: str, measurements: Sequence[Measurement], **settings: Any) 
         "rates": measured_rates(),
         "measurements": [asdict(measurement) for measurement in measurements],
     }
+
+
+def write_results(path: Path, contents: dict[str, Any]) -> None:
+    """Write a results file in one atomic step, without blanks: each measurement is a line."""
+    lines = ",\n".join(f"{_compact(name)}:{_lines(value)}" for name, value in contents.items())
+    with atomic_file(path) as temporary:
+        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+def _lines(value: Any) -> str:
+    """JSON of ``value``, a line for each entry of a list or dict of lists and dicts."""
+    entries = list(value.values() if isinstance(value, dict) else value) if _is_container(value) else []
+    if not entries or not all(map(_is_container, entries)):
+        return _compact(value)
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(map(_compact, entries)) + "\n]"
+    return "{\n" + ",\n".join(f"{_compact(name)}:{_compact(entry)}" for name, entry in value.items()) + "\n}"
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, (dict, list))
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def processor() -> str:
@@ -76,8 +103,17 @@ def processor() -> str:
 
 def machine_slug() -> str:
     """A file-name part such as ``amd-epyc-avx512-2-cores``."""
-    words = f"{processor()} {_core.isa()} {os.cpu_count()} cores"
+    words = f"{processor()} {_instruction_set()} {os.cpu_count()} cores"
     return re.sub(r"[^a-z0-9]+", "-", words.lower().replace("(r)", "").replace("(tm)", "")).strip("-")
+
+
+def _instruction_set() -> str | None:
+    """``None`` where only the op libraries are built, as on a GPU that is lent without a compiler."""
+    try:
+        name: str = native().isa()
+    except ImportError:
+        return None
+    return name
 
 
 def _versions() -> dict[str, str]:
@@ -95,7 +131,7 @@ def _version(package: str) -> str | None:
 
 def _commit() -> tuple[str | None, bool | None]:
     root = Path(pruning_ext.__file__).resolve().parents[1]
-    try:  # an installed package may lie in somebody else's checkout
+    try:  # an installed package may lie in another project's checkout
         if _git(root, "rev-parse", "--show-toplevel") != str(root):
             return None, None
         commit = _git(root, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""What the machine can do at most, measured in the same run, to set a provider's time beside.
+"""Rates of the machine, measured in the same run, and the time that they allow a method at least.
 
 A *floor* is the work that no method of a provider's kind can avoid, in steps whose rate is measured here:
 
@@ -8,7 +8,7 @@ A *floor* is the work that no method of a provider's kind can avoid, in steps wh
 * ``multiply_add32``, of a float32 matrix product: the floor of one-hot products, ``bins^2`` for each
   pair-sample; ``multiply_add8``, the same of int8 into int32 (CPU).
 * ``carry_save``, bits through a full adder in registers (CPU): the floor of this package's counting,
-  ``bins - 1`` for each pair-sample outside the row's fullest bin.
+  ``bins - 1`` for each pair-sample outside the row's most frequent bin.
 * ``and_popcount``, bits multiplied and counted (CPU): what bit planes against bit planes would cost,
   ``(bins - 1)^2`` for each pair-sample.
 
@@ -20,14 +20,14 @@ the lattice KDE's against ``n k`` exponentials, the counting's against bit plane
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-import pruning_ext._core as _core
+from pruning_ext._build import native
 
 PROBE_SECONDS = 0.02  # of one sample
 PROBE_SAMPLES = 5  # the best of which counts: a rate is what the machine can do
@@ -67,6 +67,11 @@ def measured_rates() -> list[dict[str, object]]:
         for (name, threads, device), rate in sorted(_measured.items())
         if rate is not None
     ]
+
+
+def use_rates(rates: Mapping[str, float], device: str) -> None:
+    """Take ``rates`` of ``device``, measured by another program, for those of this run."""
+    _measured.update({(name, 1, device): rate for name, rate in rates.items()})
 
 
 def forget_rates() -> None:
@@ -150,11 +155,11 @@ def _probe(name: str, threads: int, device: str) -> float | None:
     repeats = 1
     while True:  # as many as take a few milliseconds, or starting the threads would show
         started = time.perf_counter()
-        steps = _core.probe_steps(name, repeats)
+        steps = native().probe_steps(name, repeats)
         if time.perf_counter() - started > PROBE_SECONDS / 4:
             break
         repeats *= 2
-    return _best_in_threads(lambda _: _core.probe_steps(name, repeats), steps * threads, threads)
+    return _best_in_threads(lambda _: native().probe_steps(name, repeats), steps * threads, threads)
 
 
 def _best_in_threads(call: Callable[[int], object], steps: float, threads: int) -> float:

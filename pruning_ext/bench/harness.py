@@ -45,7 +45,7 @@ class Job(Protocol):
         """Seconds per call over ``loops`` calls."""
 
     def memory(self, threads: int) -> int | None:
-        """By how many bytes the peak of memory rises in one call; ``None`` where that is not told."""
+        """Bytes by which one call raises the peak of memory; ``None`` where the system reports none."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,7 @@ def measure(
     show_progress: bool | None = None,
     *,
     refused: list[str] | None = None,
+    strict: bool = True,
 ) -> list[Measurement]:
     """Check all subjects, then time them in ``rounds`` interleaved rounds, then measure the floors.
 
@@ -180,41 +181,55 @@ def measure(
         subjects: who is timed; the truth of a case may be shared between them.
         rounds: samples of each; those slower than a second a call get at most three.
         show_progress: draw bars on stderr; ``None``: where it is a terminal.
-        refused: gets the sentence on each wrong result of somebody else's, who is left out; ``None``: that is
-            an error, as a wrong result of this package always is.
+        refused: gets a sentence for each wrong result of another provider, which is left out; ``None``: that
+            is an error.
+        strict: a wrong result of this package, and any other exception, is an error; ``False``: a provider
+            whose first calls fail for any reason is refused, and the others are measured.
     """
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, is {rounds}")
     hide = None if show_progress is None else not show_progress
     before = torch.get_num_threads()
     try:
-        entered: list[tuple[Subject, Check, int | None, list[float]]] = []
-        loops = []
+        entered: list[tuple[Subject, Check, int | None, int, list[float]]] = []
         for subject in tqdm(subjects, desc="checks", leave=False, disable=hide):
-            try:
-                check = verify(subject)
-            except WrongResult as error:
-                if refused is None or subject.provider.startswith(OURS):
-                    raise
-                refused.append(str(error))
-                continue
-            started = time.perf_counter()
-            memory = subject.job.memory(subject.threads)
-            seconds = time.perf_counter() - started
-            if seconds < SAMPLE_SECONDS:  # or one call is a sample, and another would only cost time
-                seconds = subject.job.seconds(subject.threads, 1)
-            loops.append(max(1, round(SAMPLE_SECONDS / max(seconds, 1e-6))))
-            entered.append((subject, check, memory, []))
+            first = _first_calls(subject, refused, strict)
+            if first is not None:
+                entered.append((subject, *first, []))
         for number in tqdm(range(rounds), desc="rounds", leave=False, disable=hide):
-            for (subject, _, _, taken), loop in zip(entered, loops, strict=True):
+            for subject, _, _, loops, taken in entered:
                 if number < SLOW_ROUNDS or taken[0] < SLOW_SECONDS:
-                    taken.append(subject.job.seconds(subject.threads, loop))
-        return [_measurement(*parts) for parts in entered]
+                    taken.append(subject.job.seconds(subject.threads, loops))
+        return [measurement(subject, check, memory, taken) for subject, check, memory, _, taken in entered]
     finally:
         torch.set_num_threads(before)
 
 
-def _measurement(subject: Subject, check: Check, memory: int | None, taken: list[float]) -> Measurement:
+def _first_calls(
+    subject: Subject, refused: list[str] | None, strict: bool
+) -> tuple[Check, int | None, int] | None:
+    """The check, the peak of memory, and how many calls make a sample; ``None``: the subject is refused."""
+    try:
+        check = verify(subject)
+        started = time.perf_counter()
+        memory = subject.job.memory(subject.threads)
+        seconds = time.perf_counter() - started
+        if seconds < SAMPLE_SECONDS:  # or one call is a sample, and another would only cost time
+            seconds = subject.job.seconds(subject.threads, 1)
+    except Exception as error:
+        is_wrong = isinstance(error, WrongResult)
+        may_fail = not strict or (is_wrong and not subject.provider.startswith(OURS))
+        if refused is None or not may_fail:
+            raise
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        name = f"{subject.provider} on {subject.family} {subject.case}"
+        refused.append(str(error) if is_wrong else f"{name}: {said}")
+        return None
+    return check, memory, max(1, round(SAMPLE_SECONDS / max(seconds, 1e-6)))
+
+
+def measurement(subject: Subject, check: Check, memory: int | None, taken: Sequence[float]) -> Measurement:
+    """The row of ``subject`` whose calls took the seconds ``taken``."""
     median = statistics.median(taken)
     low, _, high = statistics.quantiles([*taken, median], n=4, method="inclusive")
     return Measurement(

@@ -17,7 +17,8 @@ from pruning_ext.bench.provider import OURS, Provider, Request, lazily, library,
 
 NAME = "kde"
 PEAK_SHARE = 1e-12  # relative errors are taken where the density is at least this share of the row's peak
-CHECKED_TERMS = 1 << 21  # of a row's truth: as many of its points, evenly spread, as that allows
+CHECKED_TERMS = 1 << 21  # of a row's truth: as many of its points, evenly spread, as that allows,
+CHECKED_POINTS = 9  # but not fewer than these
 NO_LIMIT = float("inf")
 
 
@@ -87,9 +88,13 @@ def _own_providers() -> list[Provider]:
                 partial(_by, method=method),
                 devices=("cuda",),
                 floor=floor,
-                settings=Share(TENS, 1e-5),
+                settings=Share(terms, limit),
             )
-            for name, method, floor in (("direct", 1, "exp64"), ("direct, fast exp", 2, "exp32"))
+            for name, method, floor, terms, limit in (
+                ("direct", 1, "exp64", TENS, 1e-6),
+                ("direct, fast exp", 2, "exp32", TENS, 1.1e-5),
+                ("lattice", 3, "copy", ALL, 1e-5),
+            )
         ),
     ]
 
@@ -190,20 +195,24 @@ def _reference_compiled(samples: Tensor, points: Tensor, bandwidth: Tensor) -> T
 @lru_cache(maxsize=4)
 def inputs(case: Case, device: str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
     """Samples ``[R, n]``, points ``[R, k]`` and bandwidth ``[R]``, float32; providers get the first rows."""
+    if device != "cpu":
+        samples, points, bandwidth = inputs(case)
+        return samples.to(device), points.to(device), bandwidth.to(device)
     generator = torch.Generator().manual_seed(case.n)
     samples = 0.05 * torch.randn(case.rows, case.n, generator=generator)
     if case.outlier:
         samples[:, 0] = 2.0
     bandwidth = reference.kde_bandwidth(samples.double(), "ken").float()
     points, _ = gaussian_kde_grid(samples, case.k, bandwidth)
-    return samples.to(device), points.to(device), bandwidth.to(device)
+    return samples, points, bandwidth
 
 
 @lru_cache(maxsize=4)
 def truth(case: Case) -> tuple[Tensor, Tensor]:
     """Of the first rows, by brute force in float64: the points compared, and the density there."""
     samples, points, bandwidth = (tensor[: case.checked].double() for tensor in inputs(case))
-    at = torch.linspace(0, case.k - 1, min(case.k, CHECKED_TERMS // case.n)).round().long()
+    checked = min(case.k, max(CHECKED_POINTS, CHECKED_TERMS // case.n))
+    at = torch.linspace(0, case.k - 1, checked).round().long()
     parts = zip(samples.split(1), points[:, at].split(1), bandwidth.split(1), strict=True)
     return at, torch.cat([reference.gaussian_kde(*part) for part in parts])
 

@@ -1,4 +1,4 @@
-"""How much memory a call takes at most."""
+"""Peak memory of a call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 
 def peak_memory(call: Callable[[], Any], device: str = "cpu") -> int | None:
-    """By how many bytes the peak rises during ``call``; ``None`` where that is not told.
+    """By how many bytes the peak rises during ``call``; ``None`` where the system does not report it.
 
     On the CPU it is the resident set's (Linux only), on a CUDA device that of torch's allocator.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,18 +42,20 @@ class Share:
     """What a provider gets: ``pair_samples`` a call at 16 bins, fewer where a pair costs more.
 
     A table of a pair has ``bins^2`` cells to clear and score; with ``product`` each sample costs that, too.
+    It gets ``most`` columns at most.
     """
 
     pair_samples: float
     product: bool = False
+    most: int = 1 << 20
 
     def columns(self, case: Case) -> int:
         """How many of the case's columns that is."""
         if self.pair_samples == float("inf"):
-            return case.n
+            return min(case.n, self.most)
         cells = case.bins**2
         pair = case.samples * (max(1, cells / 256) if self.product else 1) + 4 * cells
-        return min(case.n, max(4, int((2 * self.pair_samples / pair) ** 0.5)))
+        return min(case.n, self.most, max(4, int((2 * self.pair_samples / pair) ** 0.5)))
 
 
 CASES = (
@@ -92,11 +95,17 @@ def providers() -> list[Provider]:
             floor="multiply_add8",
             settings=Share(5e7, product=True),
         ),
+        Provider(
+            "torch, one-hot fp16 matmul",
+            mi_torch.one_hot_matmul_fp16,
+            devices=("cuda",),
+            settings=Share(5e7, product=True),
+        ),
         Provider("torch, bincount of fused codes", mi_torch.bincount, devices=CUDA, settings=Share(2e7)),
         Provider(
             "torch, scatter_add_ of fused codes", mi_torch.scatter_add, devices=CUDA, settings=Share(2e7)
         ),
-        Provider("reference", _reference, quick=False, settings=Share(5e5)),
+        Provider("reference", _reference, quick=False, devices=CUDA, settings=Share(5e5)),
         library(
             "scikit-learn mutual_info_score", lazily("mi_libraries", "sklearn_scores"), "sklearn", Share(5e4)
         ),
@@ -114,12 +123,14 @@ def _reference(codes: Tensor, bins: int) -> Tensor:
 @lru_cache(maxsize=4)
 def codes_of(case: Case, device: str = "cpu") -> Tensor:
     """uint8 ``[N, T]``; providers get the first columns."""
+    if device != "cpu":
+        return codes_of(case).to(device)
     generator = torch.Generator().manual_seed(case.n + case.bins)
     codes = torch.randint(0, case.bins, (case.n, case.samples), generator=generator, dtype=torch.uint8)
     if case.zeros:
         codes[torch.rand(codes.shape, generator=generator) < case.zeros] = 0
-    codes[1::16] = codes[::16][: len(codes[1::16])]  # some columns say what others say
-    return codes.to(device)
+    codes[1::16] = codes[::16][: len(codes[1::16])]  # some columns repeat others
+    return codes
 
 
 @lru_cache(maxsize=32)
@@ -146,15 +157,17 @@ def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -
     """``provider`` on as many columns of ``case`` as it gets."""
     share: Share = settings_of(provider, Share, "a pruning_ext.bench.mi.Share")
     if device != "cpu":
-        share = Share(16 * share.pair_samples, share.product)
+        share = dataclasses.replace(share, pair_samples=16 * share.pair_samples)
     columns = share.columns(case)
     codes = codes_of(case, device)[:columns]
     pairs = columns * (columns + 1) // 2
     work = pairs * case.samples
+    planes, one_hot = float(work * (case.bins - 1) ** 2), float(work * case.bins**2)
     amounts = {
         "carry_save": _additions(codes, case.bins),
-        "multiply_add32": float(work * case.bins**2),
-        "multiply_add8": float(work * case.bins**2),
+        "and_popcount": planes,
+        "multiply_add32": one_hot,
+        "multiply_add8": planes if provider.ours else one_hot,  # ours leaves a bin of each row out
     }
     call = Call(lambda: provider.run(codes, case.bins), lambda found: compare(case, provider, found), device)
     return Subject(
@@ -169,7 +182,7 @@ def subject(case: Case, provider: Provider, threads: int, device: str = "cpu") -
         parameters={"neurons": columns, "tokens": case.samples, "bins": case.bins, "zeros": case.zeros},
         floor=_floor(case, provider, amounts),
         unit="pair-samples",
-        replaced=Floor("and_popcount", float(work * (case.bins - 1) ** 2)) if provider.ours else None,
+        replaced=Floor("and_popcount", planes) if provider.ours and provider.floor == "carry_save" else None,
     )
 
 
@@ -180,11 +193,11 @@ def _floor(case: Case, provider: Provider, amounts: dict[str, float]) -> Floor |
 
 
 def _additions(codes: Tensor, bins: int) -> float:
-    """Bits through the adders: ``bins - 1`` for each pair-sample outside the row's fullest bin."""
+    """Bits through the adders: ``bins - 1`` for each pair-sample outside the row's most frequent bin."""
     columns, samples = codes.shape
     first = codes[:CHECKED].long()
-    fullest = sum(int(torch.bincount(code, minlength=bins).max()) for code in first) / len(first)
-    return columns * (columns + 1) / 2 * (samples - fullest) * (bins - 1)
+    most_frequent = sum(int(torch.bincount(code, minlength=bins).max()) for code in first) / len(first)
+    return columns * (columns + 1) / 2 * (samples - most_frequent) * (bins - 1)
 
 
 def compare(case: Case, provider: Provider, found: Tensor) -> Check:

@@ -1,4 +1,4 @@
-"""Who computes a case: a name, the call, and what it needs to be there."""
+"""Providers of results: a name, the call, and the package and device that it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
-import pruning_ext._core as _core
+from pruning_ext._build import native
 from pruning_ext.bench.harness import OURS as OURS
 from pruning_ext.bench.harness import Subject
 from pruning_ext.ops._native import build_info, has_kernel
@@ -147,5 +147,5 @@ def thread_counts() -> tuple[int, ...]:
 def lower_instruction_sets() -> tuple[str, ...]:
     """Those this build has below the one in use."""
     built = build_info()["instruction_sets"].split(";")
-    below = INSTRUCTION_SETS[: INSTRUCTION_SETS.index(_core.isa())]
+    below = INSTRUCTION_SETS[: INSTRUCTION_SETS.index(native().isa())]
     return tuple(name for name in below if name in built)

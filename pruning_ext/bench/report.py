@@ -9,8 +9,10 @@ from typing import Any
 
 from pruning_ext.bench.environment import machine
 from pruning_ext.bench.harness import Measurement
+from pruning_ext.bench.numbers import aligned, duration, error, share
 from pruning_ext.bench.provider import OURS
 from pruning_ext.storage.files import read_json
+from pruning_ext.storage.sizes import size_text
 
 PAIR_SAMPLES = "pair-samples"  # the unit of what is computed for pairs of columns, not for rows
 
@@ -25,7 +27,7 @@ def tables(measurements: Sequence[Measurement]) -> str:
 
 def _table(family: str, case: str, device: str, group: list[Measurement]) -> str:
     ours = {m.threads: m.ms_per_row for m in reversed(group) if m.provider.startswith(OURS)}
-    one = _one(group[0])
+    one = one_of(group[0].unit)
     shown = ("quartiles", "x ours", "per second", "error", "memory", "floor")
     rows: list[tuple[str, ...]] = [("provider", "threads", f"{one}s", f"time/{one}", *shown)]
     for m in sorted(group, key=lambda m: m.ms_per_row):
@@ -36,11 +38,11 @@ def _table(family: str, case: str, device: str, group: list[Measurement]) -> str
                 str(m.threads),
                 str(m.rows),
                 duration(m.ms_per_row / 1e3),
-                f"{50 * (high - low) / m.ms_per_row:.0f} %",
+                share((high - low) / 2 / m.ms_per_row, 0),
                 f"{m.ms_per_row / ours[m.threads]:.2f}" if m.threads in ours else "-",
                 f"{m.pairs_per_second:.1e}",
-                f"{m.error:.0e}" if m.error else "0",
-                "-" if m.peak_memory_bytes is None else f"{m.peak_memory_bytes / 1e6:.1f} MB",
+                error(m.error),
+                "-" if m.peak_memory_bytes is None else size_text(m.peak_memory_bytes),
                 _floor(m),
             )
         )
@@ -50,37 +52,19 @@ def _table(family: str, case: str, device: str, group: list[Measurement]) -> str
     return "\n".join([title, *aligned(rows, left=1)])
 
 
-def _one(m: Measurement) -> str:
-    """What times are of."""
-    return "pair" if m.unit == PAIR_SAMPLES else "row"
+def one_of(unit: str | None) -> str:
+    """What a time is of, where calls are counted in ``unit``."""
+    return "pair" if unit == PAIR_SAMPLES else "row"
 
 
 def _floor(m: Measurement) -> str:
     """The share of the floor; or how often faster than that of the methods it replaces."""
     parts = []
     if m.floor_share is not None:
-        parts.append(f"{100 * m.floor_share:.1f} % of {m.floor}")
+        parts.append(f"{share(m.floor_share)} of {m.floor}")
     if m.times_floor is not None and m.times_floor > 1:
         parts.append(f"{m.times_floor:.1f} x {m.replaced_floor}")
     return ", ".join(parts) or "-"
-
-
-def duration(seconds: float) -> str:
-    """Three digits and the unit that suits: ``9.07 us``."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
-
-
-def aligned(rows: Sequence[tuple[str, ...]], left: int = 0) -> list[str]:
-    """Lines of columns of equal width: the first ``left`` aligned left, the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [f"{text:{'<' if i < left else '>'}{widths[i]}}" for i, text in enumerate(row)]
-        lines.append("  ".join(cells).rstrip())
-    return lines
 
 
 class OtherMachine(ValueError):
@@ -148,7 +132,7 @@ def regressions(
         if ratio > threshold:
             slower.append(
                 f"{m.family} {m.case}, {m.provider}, threads={m.threads}: {ratio:.2f} times as long, "
-                f"{duration(m.ms_per_row / 1e3)} a {_one(m)} instead of {duration(before / 1e3)}"
+                f"{duration(m.ms_per_row / 1e3)} a {one_of(m.unit)} instead of {duration(before / 1e3)}"
             )
     if not compared:
         raise ValueError("nothing to compare: this run and the file have no case of pruning_ext in common")

@@ -14,11 +14,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pruning_ext.bench import report
 from pruning_ext.bench.curves import Curve, curves
 from pruning_ext.bench.environment import document
 from pruning_ext.bench.floors import forget_rates
 from pruning_ext.bench.harness import Measurement, measure
+from pruning_ext.bench.numbers import aligned, duration
+from pruning_ext.storage.sizes import size_text
 
 LEAST_MEMORY = 1 << 20  # bytes: below, the peak is the allocator's, not the method's
 
@@ -123,13 +124,13 @@ def table(results: dict[str, Any]) -> str:
                 provider,
                 str(own[0]["x"]),
                 str(last["x"]),
-                report.duration(last["seconds"]),
+                duration(last["seconds"]),
                 _two_digits(last["exponent"]),
-                "-" if memory is None else f"{memory / 1e6:.1f} MB",
+                "-" if memory is None else size_text(memory),
                 _two_digits(last["memory_exponent"]),
             )
         )
-    lines = report.aligned(rows, left=2)
+    lines = aligned(rows, left=2)
     for crossing in results["crossovers"]:
         names = f"{crossing['faster']} is faster than {crossing['slower']}"
         start = crossing["from_x"]

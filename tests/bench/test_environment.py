@@ -1,4 +1,4 @@
-"""What a results file says about the code that was measured."""
+"""The record of the measured code in a results file."""
 
 import subprocess
 

@@ -9,7 +9,8 @@ import pytest
 
 from pruning_ext.bench.environment import document, machine
 from pruning_ext.bench.harness import Measurement
-from pruning_ext.bench.report import OtherMachine, duration, read_baseline, regressions, tables
+from pruning_ext.bench.numbers import duration
+from pruning_ext.bench.report import OtherMachine, read_baseline, regressions, tables
 
 
 def measurement(provider="pruning_ext", ms=1.0, **options):
@@ -42,7 +43,7 @@ def test_table_is_sorted_by_time_with_the_error_beside_it():
     assert "error" in head
     assert [row.split("  ")[0] for row in rows] == ["quick but wrong", "pruning_ext", "slow"]
     assert "0.50" in rows[0]
-    assert "2e-01" in rows[0]
+    assert "2e-1" in rows[0]
     assert "5.00" in rows[2]
 
 

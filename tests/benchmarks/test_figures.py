@@ -4,6 +4,7 @@
 
 import re
 import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,9 +19,10 @@ except PackageNotFoundError:
 if FOUND != PINNED:
     pytest.skip(f"the figures are drawn by matplotlib {PINNED}; here is {FOUND}", allow_module_level=True)
 
-from benchmarks import drawing, figures
+from benchmarks import figures
 from benchmarks.evidence_plot import evidence
-from benchmarks.plots import NoData, kde, mi, scaling
+from pruning_ext.bench import charts, drawing, numbers
+from pruning_ext.bench.charts import NoData, kde, mi, scaling
 
 ENVIRONMENT = {"processor": "a processor", "instruction_set": "avx2"}
 
@@ -69,6 +71,11 @@ def _curves():
     common = {"curve": "mi, neurons", "x_name": "neurons", "provider": "pruning_ext"}
     fitted = {"exponent": 1.0, "memory_exponent": None}
     return [common | fitted | {"x": x, "seconds": y, "peak_memory_bytes": 4096 * x} for x, y in sizes]
+
+
+def test_a_selection_without_a_colour_is_drawn_all_the_same(monkeypatch, tmp_path):
+    monkeypatch.setattr("benchmarks.evidence_plot._COLOURS", {})
+    assert len(drawing.save(DRAWN["evidence"], "evidence", tmp_path)) == 2
 
 
 def _arms():
@@ -132,10 +139,10 @@ def test_names_that_would_collide_are_spread_about_their_mean():
 @pytest.mark.parametrize(
     ("label", "value", "text"),
     [
-        (drawing.seconds_label, 1e-5, "10 µs"),
-        (drawing.seconds_label, 2.0, "2 s"),
-        (drawing.count_label, 1e10, "10 G"),
-        (drawing.bytes_label, 1e6, "1 MB"),
+        (charts.SECONDS, 1e-5, "10 µs"),
+        (charts.SECONDS, 2.0, "2 s"),
+        (numbers.count, 1e10, "10 G"),
+        (partial(numbers.count, of="B"), 1e6, "1 MB"),
     ],
 )
 def test_values_are_written_in_their_units(label, value, text):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from benchmarks import readme_tables
+from pruning_ext.bench import numbers
 
 
 def test_readme_has_the_tables_of_the_committed_results():
@@ -43,4 +44,4 @@ def test_a_readme_without_a_table_is_an_error():
     ],
 )
 def test_significant_digits(value, digits, text):
-    assert readme_tables._digits(value, digits) == text
+    assert numbers.significant(value, digits) == text

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 TILE = 64  # rows and columns of a tile of tables: the best of 16 to 256 for the one-hot product
 CELLS = 1 << 24  # of the tables of a tile at most
+CUDA_TILE, CUDA_CELLS = 512, 1 << 26  # of one-hot products: 8192 indicators fill a GPU
 
 
-def _tiles(count: int, bins: int) -> Iterator[tuple[slice, slice]]:
-    size = min(TILE, max(1, math.isqrt(CELLS // bins**2)))
+def _tiles(count: int, bins: int, tile: int, cells: int) -> Iterator[tuple[slice, slice]]:
+    size = min(tile, max(1, math.isqrt(cells // bins**2)))
     for first in range(0, count, size):
         for second in range(first, count, size):
             yield slice(first, min(first + size, count)), slice(second, min(second + size, count))
@@ -32,22 +34,28 @@ def _information(tables: Tensor, samples: int) -> Tensor:
     return (terms - margins) / samples + math.log(samples)
 
 
-def _from_tables(codes: Tensor, bins: int, tables_of: Callable[[slice, slice], Tensor]) -> Tensor:
+def _from_tables(
+    codes: Tensor,
+    bins: int,
+    tables_of: Callable[[slice, slice], Tensor],
+    tile: int = TILE,
+    cells: int = CELLS,
+) -> Tensor:
     count, samples = codes.shape
     result = torch.empty(count, count, dtype=torch.float64, device=codes.device)
-    for rows, columns in _tiles(count, bins):
-        tile = _information(tables_of(rows, columns), samples)
-        result[rows, columns] = tile
-        result[columns, rows] = tile.T
+    for rows, columns in _tiles(count, bins, tile, cells):
+        part = _information(tables_of(rows, columns), samples)
+        result[rows, columns] = part
+        result[columns, rows] = part.T
     return result
 
 
 def one_hot_matmul(codes: Tensor, bins: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Indicators and one matrix product for each tile: exact in float32 below 2^24 samples, in int8 with
-    int32 sums.
+    int32 sums, in float16 (CUDA) with float32 sums.
     """
     values = torch.arange(bins, dtype=torch.uint8, device=codes.device)[:, None]
-    product = torch._int_mm if dtype == torch.int8 else torch.mm
+    product = _PRODUCTS.get(dtype, torch.mm)
 
     def indicators(rows: slice) -> Tensor:
         return (codes[rows, None] == values).to(dtype).flatten(0, 1)  # [rows * bins, T]
@@ -61,12 +69,23 @@ def one_hot_matmul(codes: Tensor, bins: int, dtype: torch.dtype = torch.float32)
         counts = product(kept[rows.start], indicators(columns).T)
         return counts.view(rows.stop - rows.start, bins, -1, bins).transpose(1, 2)
 
-    return _from_tables(codes, bins, tables)
+    return _from_tables(codes, bins, tables, *((CUDA_TILE, CUDA_CELLS) if codes.is_cuda else (TILE, CELLS)))
 
 
 def one_hot_matmul_int8(codes: Tensor, bins: int) -> Tensor:
     """The same through the integer units, which are several times as fast where the CPU has them (VNNI)."""
     return one_hot_matmul(codes, bins, torch.int8)
+
+
+def one_hot_matmul_fp16(codes: Tensor, bins: int) -> Tensor:
+    """The same through a GPU's half-precision units, whose sums are in float32."""
+    return one_hot_matmul(codes, bins, torch.float16)
+
+
+_PRODUCTS: dict[torch.dtype, Callable[[Tensor, Tensor], Tensor]] = {
+    torch.int8: torch._int_mm,
+    torch.float16: partial(torch.mm, out_dtype=torch.float32),
+}
 
 
 def bincount(codes: Tensor, bins: int) -> Tensor:

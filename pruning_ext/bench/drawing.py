@@ -1,4 +1,4 @@
-"""How the figures look: two themes, direct labels, and SVG that comes out the same byte for byte."""
+"""The look of the figures: two themes, direct labels, and SVG that comes out the same byte for byte."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-
-mpl.use("svg")
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
+
+from pruning_ext.storage.files import atomic_file
 
 WIDTH = 8.6  # inches of a figure that fills a page
 
@@ -77,7 +77,7 @@ def kind_of(provider: str) -> str:
 @contextmanager
 def style(theme: Theme) -> Iterator[None]:
     """Matplotlib's settings for one theme: letters as outlines, so that no reader needs the font."""
-    settings = {
+    settings: Any = {
         "svg.fonttype": "path",
         "svg.hashsalt": "pruning_ext",
         "font.family": "DejaVu Sans",  # comes with Matplotlib
@@ -101,15 +101,16 @@ def style(theme: Theme) -> Iterator[None]:
         "lines.markersize": 5,
     }
     with mpl.rc_context():
-        mpl.rcdefaults()  # no settings of whoever runs this
+        mpl.rcdefaults()  # not the settings of the user's matplotlibrc
         mpl.rcParams.update(settings)
         yield
 
 
 def figure(columns: int, height: float, rows: int = 1, **settings: Any) -> tuple[Figure, Sequence[Axes]]:
     """A figure of page width with ``rows * columns`` axes, in reading order."""
-    drawn, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **settings)
-    return drawn, list(axes.flat)
+    drawn = Figure(figsize=(WIDTH, height))
+    FigureCanvasSVG(drawn)  # without pyplot, which would change the backend of the process
+    return drawn, list(drawn.subplots(rows, columns, squeeze=False, **settings).flat)
 
 
 def caption(drawn: Figure, theme: Theme, text: str) -> None:
@@ -118,46 +119,28 @@ def caption(drawn: Figure, theme: Theme, text: str) -> None:
 
 
 def save(draw: Callable[[Theme], Figure], stem: str, folder: Path) -> list[Path]:
-    """Draw in both themes; the files ``<stem>-light.svg`` and ``<stem>-dark.svg``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for theme in THEMES:
-        with style(theme):
-            drawn = draw(theme)
-            paths.append(folder / f"{stem}-{theme.name}.svg")
-            drawn.savefig(paths[-1], transparent=True, metadata={"Date": None, "Creator": None})
-            plt.close(drawn)
-    return paths
+    """Draw in both themes on transparent ground; the files ``<stem>-light.svg`` and ``<stem>-dark.svg``."""
+    return [write(draw, folder / f"{stem}-{theme.name}.svg", theme, transparent=True) for theme in THEMES]
 
 
-def seconds_label(value: float, _position: object = None) -> str:
-    """``10 µs``, ``1 ms``, ``2 s``; a value of nothing is no label."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
-        if value >= size * 0.9995:
-            return f"{value / size:g} {unit}"
-    return f"{value:g} s"
+def write(
+    draw: Callable[[Theme], Figure], path: Path, theme: Theme = THEMES[0], *, transparent: bool = False
+) -> Path:
+    """Draw in one theme, in one atomic step; the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with style(theme), atomic_file(path) as temporary:
+        metadata = {"Date": None, "Creator": None}  # same data, same file
+        draw(theme).savefig(temporary, format="svg", transparent=transparent, metadata=metadata)
+    return path
 
 
-def count_label(value: float, _position: object = None) -> str:
-    """``500 M``, ``2 G``."""
-    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size * 0.9995:
-            return f"{value / size:g} {unit}"
-    return f"{value:g}"
-
-
-def bytes_label(value: float, _position: object = None) -> str:
-    """``32 kB``, ``1 GB``."""
-    return f"{count_label(value)}B" if value >= 1e3 else f"{value:g} B"
-
-
-def log_axis(axis: Any, label: Callable[..., str] | None = None) -> None:
+def log_axis(axis: Any, label: Callable[[float], str] | None = None) -> None:
     """Decades with labels, none between them; ``label`` writes a value."""
     axis.set_major_locator(LogLocator(base=10, numticks=9))
     axis.set_minor_formatter(NullFormatter())
     axis.set_tick_params(which="minor", length=0)
     if label is not None:
-        axis.set_major_formatter(FuncFormatter(label))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
 
 
 _RATIOS = [

@@ -1,20 +1,22 @@
-"""What each figure of the speeds shows; :mod:`benchmarks.figures` says which file it is made of."""
+"""Figures of speeds and curves; ``benchmarks.figures`` has the files that the committed ones are made of."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from matplotlib.figure import Figure
+from pruning_ext.bench import drawing, numbers
+from pruning_ext.bench.drawing import Figure, Theme, kind_of
+from pruning_ext.bench.report import one_of
 
-from benchmarks import drawing
-from benchmarks.drawing import Theme, kind_of
-
-Rows = list[dict[str, Any]]
+Rows = Sequence[Mapping[str, Any]]
 Line = list[tuple[float, float]]
+
+SECONDS = partial(numbers.duration, micro="µs")
 
 
 class NoData(Exception):
@@ -22,37 +24,52 @@ class NoData(Exception):
 
 
 def kde(document: dict[str, Any], theme: Theme, *, outlier: bool) -> Figure:
-    """Time per row and largest relative error of every provider: lower left is better."""
-    rows = _one_thread(document)
-    cases = [case for case in dict.fromkeys(m["case"] for m in rows) if case.endswith("outlier") == outlier]
-    if not cases:
+    """Time per row and largest relative error of every provider on one thread."""
+    rows = [row for row in _one_thread(document) if row["case"].endswith("outlier") == outlier]
+    if not rows:
         raise NoData("no case " + ("with" if outlier else "without") + " an outlier")
-    drawn, panels = drawing.figure(len(cases), 4.4, sharey=True)
-    marked = []
-    for axes, case in zip(panels, cases, strict=True):
-        marks = [_kde_mark(row, theme) for row in rows if row["case"] == case]
-        for x, y, _, colour, is_ours in marks:
-            rim = {"edgecolor": theme.ground, "linewidth": 0.8}
-            axes.scatter([x], [y], s=70 if is_ours else 36, color=colour, zorder=4 if is_ours else 3, **rim)
+
+    def title(case: str) -> str:
         n, k = _numbers(case)[:2]
-        axes.set_title(f"{n:,} samples, {k:,} points" + (", a sample 40 deviations away" if outlier else ""))
-        axes.set(xscale="log", yscale="log", xlabel="time per row")
-        low, high = min(mark[0] for mark in marks), max(mark[0] for mark in marks)
-        axes.set_xlim(low / 4, high * 12)
-        drawing.log_axis(axes.xaxis, drawing.seconds_label)
+        return f"{n:,} samples, {k:,} points" + (", a sample 40 deviations away" if outlier else "")
+
+    return speed(rows, theme, title=title, error="largest relative error", text=_measured(document) + " ")
+
+
+def speed(
+    rows: Rows, theme: Theme, *, title: Callable[[str], str] = str, error: str = "error", text: str = ""
+) -> Figure:
+    """Time per row and error of every provider, a panel for each case: lower left is better."""
+    cases = list(dict.fromkeys(row["case"] for row in rows))
+    columns, high = min(2, len(cases)), math.ceil(len(cases) / 2)
+    drawn, panels = drawing.figure(columns, 4.4 * high, high, sharey=True)
+    for panel in panels[len(cases) :]:
+        panel.remove()
+    marked = []
+    for axes, case in zip(panels, cases, strict=False):
+        marks = [_mark(row, theme) for row in rows if row["case"] == case]
+        for x, y, _, colour, is_ours in marks:
+            rim: dict[str, Any] = {"edgecolor": theme.ground, "linewidth": 0.8}
+            axes.scatter([x], [y], s=70 if is_ours else 36, color=colour, zorder=4 if is_ours else 3, **rim)
+        axes.set_title(title(case))
+        axes.set(xscale="log", yscale="log", xlabel=f"time per {one_of(rows[0].get('unit'))}")
+        low, most = min(mark[0] for mark in marks), max(mark[0] for mark in marks)
+        axes.set_xlim(low / 4, most * 12)
+        drawing.log_axis(axes.xaxis, SECONDS)
         drawing.log_axis(axes.yaxis)
         marked.append(marks)
     errors = [mark[1] for marks in marked for mark in marks]
     panels[0].set_ylim(min(errors) / 10, max(errors) * 10)
-    panels[0].set_ylabel("largest relative error")
-    drawn.tight_layout(rect=(0, 0.045, 0.99, 1), w_pad=1.5)
-    for axes, marks in zip(panels, marked, strict=True):
+    for axes in panels[: len(cases) : columns]:
+        axes.set_ylabel(error)
+    drawn.tight_layout(rect=(0, 0.045 / high, 0.99, 1), w_pad=1.5)
+    for axes, marks in zip(panels, marked, strict=False):
         drawing.label_marks(axes, marks)
-    drawing.caption(drawn, theme, _measured(document) + " Lower left is better.")
+    drawing.caption(drawn, theme, text + "Lower left is better.")
     return drawn
 
 
-def _kde_mark(row: dict[str, Any], theme: Theme) -> tuple[float, float, str, str, bool]:
+def _mark(row: Mapping[str, Any], theme: Theme) -> tuple[float, float, str, str, bool]:
     kind = kind_of(row["provider"])
     error = max(row["error"], 1e-16)  # an exact result has no logarithm
     return row["ms_per_row"] / 1e3, error, _short(row["provider"]), theme.kinds[kind], kind == "ours"
@@ -71,7 +88,7 @@ def ken(document: dict[str, Any], theme: Theme) -> Figure:
     axes.set(yscale="log", xscale="log", xlabel="row length (half of it kept)", ylabel="time per row")
     axes.set_title("KEN's selection in one row of weights, float32")
     drawing.fixed_axis(axes.xaxis, [x for line in lines.values() for x, _ in line], lambda v: f"{v:,.0f}")
-    drawing.log_axis(axes.yaxis, drawing.seconds_label)
+    drawing.log_axis(axes.yaxis, SECONDS)
     drawn.tight_layout(rect=(0, 0.05, 0.76, 1))
     _name_lines([axes], [lines], theme)
     drawing.caption(drawn, theme, _measured(document))
@@ -100,25 +117,29 @@ def mi(document: dict[str, Any], theme: Theme) -> Figure:
             list(relu), list(relu.values()), "o", mfc="none", mec=colour, mew=1.4, markersize=8, zorder=4
         )
         x = max(relu)
-        where = {"xytext": (10, 9), "textcoords": "offset points", "fontsize": 7.5, "color": colour}
+        where: Any = {"xytext": (10, 9), "textcoords": "offset points", "fontsize": 7.5, "color": colour}
         axes.annotate("three quarters of the samples 0, as after ReLU", (x, relu[x]), **where)
     axes.set(xscale="log", yscale="log", xlabel="bins", ylabel="pair-samples per second")
     axes.set_title("Mutual information of all pairs of columns, 4,096 samples")
     drawing.fixed_axis(axes.xaxis, [x for line in plain.values() for x, _ in line])
-    drawing.log_axis(axes.yaxis, drawing.count_label)
+    drawing.log_axis(axes.yaxis, numbers.count)
     drawn.tight_layout(rect=(0, 0.045, 0.72, 1))
     _name_lines([axes], [plain], theme)
     drawing.caption(drawn, theme, _measured(document) + " Higher is better.")
     return drawn
 
 
-def scaling(document: dict[str, Any], theme: Theme, *, family: str, field: str) -> Figure:
-    """Seconds of a call or peak memory against one size at a time, and the exponent fitted to each curve."""
+def scaling(document: dict[str, Any], theme: Theme, *, field: str, family: str = "") -> Figure:
+    """Seconds of a call or peak memory against one size at a time, and the exponent fitted to each curve.
+
+    ``family``: whose curves; ``""``: all.
+    """
     is_time = field == "seconds"
     curves: dict[str, dict[str, Line]] = defaultdict(lambda: defaultdict(list))
     x_names: dict[str, str] = {}
     for row in document["measurements"]:
-        if row["curve"].startswith(family + ",") and row.get(field) and row.get("device", "cpu") == "cpu":
+        is_wanted = row["curve"].startswith(f"{family}," if family else "")
+        if is_wanted and row.get(field) and row.get("device", "cpu") == "cpu":
             fitted = row.get("exponent" if is_time else "memory_exponent")
             # the exponent belongs to the provider's whole curve: it is part of its name here
             name = row["provider"] + ("" if fitted is None else f"  $x^{{{fitted:.2f}}}$")
@@ -133,10 +154,11 @@ def scaling(document: dict[str, Any], theme: Theme, *, family: str, field: str) 
     for panel, (curve, lines) in zip(panels, curves.items(), strict=False):
         _lines(panel, theme, lines)
         panel.set(xscale="log", yscale="log", xlabel=x_names[curve], title=curve)
-        drawing.log_axis(panel.yaxis, drawing.seconds_label if is_time else drawing.bytes_label)
+        drawing.log_axis(panel.yaxis, SECONDS if is_time else partial(numbers.count, of="B"))
         drawing.fixed_axis(panel.xaxis, *_sparse([x for line in lines.values() for x, _ in line]))
-    what = "Time of a call" if is_time else "Peak memory of a call"
-    text = f"{what}. {_machine(document)}. Exponents: least squares over the upper half of a curve."
+    what = "Time of a call." if is_time else "Peak memory of a call."
+    where = f" {_machine(document)}." if "environment" in document else ""
+    text = f"{what}{where} Exponents: least squares over the upper half of a curve."
     drawn.tight_layout(rect=(0, 0.2 / drawn.get_size_inches()[1], 0.86, 1), w_pad=12, h_pad=1.6)
     _name_lines(panels, curves.values(), theme)
     drawing.caption(drawn, theme, text)
@@ -182,7 +204,7 @@ def _lines(axes: Any, theme: Theme, lines: dict[str, Line]) -> None:
     for name, line in lines.items():
         kind = kind_of(name)
         width, order = (2.4, 3) if kind == "ours" else (1.4, 2)
-        look = {"marker": "o", "mec": theme.ground, "mew": 0.6, "linewidth": width, "zorder": order}
+        look: Any = {"marker": "o", "mec": theme.ground, "mew": 0.6, "linewidth": width, "zorder": order}
         axes.plot(*zip(*sorted(line), strict=True), color=theme.kinds[kind], **look)
 
 
