@@ -15,7 +15,7 @@ from pruning_ext.models.ffn import find_blocks
 from pruning_ext.pruners import MIConfig
 from pruning_ext.pruners.mi.layers import kept_of
 from tests.calibration.test_batches import padded, sequences
-from tests.families import ALL, ENCODER, inputs, tiny
+from tests.tiny_models import ALL, ENCODER, inputs, tiny
 
 
 def test_sensitivity_is_the_curvature_of_the_divergence() -> None:
