@@ -101,7 +101,7 @@ docs: $(VENV)/.ready-docs  ## the site, into build/site; strict: a warning is an
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "the site: build/site/index.html"
 
-SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'examples/*.cpp' 'benchmarks/*.cpp')
+SOURCES = $(shell git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'tests/*.cpp' 'tools/*.h' 'tools/*.cpp' 'examples/*.cpp' 'benchmarks/*.cpp')
 lint: $(STAMP)  ## formatting, style, types, and the site without a warning
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -53,7 +53,7 @@ def test_flushing_changes_no_result(dtype, threads, flush_subnormals):
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
-def test_arrays_too(flush_subnormals):
+def test_masks_of_arrays_ignore_the_callers_arithmetic(flush_subnormals):
     rows = (np.random.default_rng(0).normal(size=(40, 257)) * 2e-4).astype(np.float16)
     expected = on_arrays.ken_mask(rows, 128)
     flush_subnormals()

@@ -38,7 +38,7 @@ struct LatticeShape {
 };
 
 // Worst relative error over all offsets and all distances up to 7.4 bandwidths (density 1e-12 of the peak), as found by
-// tests/kde/test_lattice.py: 3e-7 and 4e-15. Beyond, the absolute error keeps that ratio to 1e-12 of the peak.
+// tests/cpp/lattice_test.cpp: 3e-7 and 4e-15. Beyond, the absolute error keeps that ratio to 1e-12 of the peak.
 using CoarseLattice = LatticeShape<8, 7, 38, 4, 95>;
 using FineLattice = LatticeShape<16, 12, 88, 8, 135>;
 

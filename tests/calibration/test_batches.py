@@ -11,7 +11,7 @@ from pruning_ext.calibration.batches import amounts_read, count_tokens, most_pos
 from pruning_ext.calibration.statistics import Wanted, gather
 from pruning_ext.models.ffn import find_blocks
 from pruning_ext.pruners import Calibration
-from tests.families import CAUSAL, ENCODER, tiny
+from tests.tiny_models import CAUSAL, ENCODER, tiny
 
 LENGTHS = (12, 5, 9, 3, 12, 7)
 

@@ -15,7 +15,7 @@ from pruning_ext.models.ffn import find_blocks
 from pruning_ext.pruners import MIConfig
 from pruning_ext.pruners.mi.layers import kept_of
 from tests.calibration.test_batches import padded, sequences
-from tests.families import ALL, ENCODER, inputs, tiny
+from tests.tiny_models import ALL, ENCODER, inputs, tiny
 
 
 def test_sensitivity_is_the_curvature_of_the_divergence() -> None:
@@ -57,7 +57,7 @@ def test_every_family_has_sensitivities_and_is_left_as_it_was(kind: str) -> None
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "roberta"])
 @pytest.mark.parametrize("tokens", [10**6, 30, 12, 1])
-def test_neither_padding_nor_batching_changes_it(
+def test_neither_padding_nor_batching_changes_sensitivities(
     kind: str, tokens: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind in ENCODER and tokens < 48:

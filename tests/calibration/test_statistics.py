@@ -13,7 +13,7 @@ from pruning_ext.calibration.batches import read_batches
 from pruning_ext.calibration.statistics import Wanted, _Collector, block_bytes, gather
 from pruning_ext.models.ffn import find_blocks
 from tests.calibration.test_batches import LENGTHS, WANTED, padded, sequences
-from tests.families import WIDTH, inputs, tiny
+from tests.tiny_models import WIDTH, inputs, tiny
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bert", "deberta-v2"])

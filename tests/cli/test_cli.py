@@ -315,7 +315,7 @@ def test_info_prints_versions(capsys):
     assert torch.__version__ in capsys.readouterr().out
 
 
-def test_as_a_process(tmp_path):
+def test_commands_run_as_a_process(tmp_path):
     model, base = make_pair("llama")
     model.save_pretrained(tmp_path / "finetuned")
     base.save_pretrained(tmp_path / "pretrained")

@@ -15,7 +15,7 @@ from pruning_ext.cli import main
 from pruning_ext.cli.texts import read_texts
 from pruning_ext.models.ffn import find_blocks
 from pruning_ext.pruners import Calibration, MIConfig, Plan, load_pruned, prune
-from tests.families import WIDTH, inputs, tiny
+from tests.tiny_models import WIDTH, inputs, tiny
 
 WORDS = [f"w{i}" for i in range(61)]
 SMALL = ("--selection", "joint", "--bins", 4, "--round-to", 4)

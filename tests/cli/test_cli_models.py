@@ -102,7 +102,7 @@ def test_a_file_that_ends_too_early_is_named(tmp_path, capsys):
     assert error.count("\n") == 1
 
 
-def test_so_is_one_of_torchs_format(tmp_path, capsys):
+def test_a_damaged_file_of_torchs_format_is_one_sentence(tmp_path, capsys):
     model, base = make_pair("bert")
     base.save_pretrained(tmp_path / "pretrained")
     model.save_pretrained(tmp_path / "finetuned")
@@ -224,7 +224,7 @@ def test_what_the_files_hold_beyond_the_model_is_told(tmp_path, capsys, command,
     assert "bfloat16" in second
 
 
-def test_of_a_whole_model_nothing_is_told(tmp_path, capsys):
+def test_a_model_without_other_tensors_is_not_warned_of(tmp_path, capsys):
     model, base = make_pair("llama")
     model.save_pretrained(tmp_path / "finetuned")
     base.save_pretrained(tmp_path / "pretrained")

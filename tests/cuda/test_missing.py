@@ -23,7 +23,7 @@ def test_a_cuda_tensor_gets_one_sentence(monkeypatch, problem, words):
     assert "ken_mask" in str(caught.value)
 
 
-def test_other_devices_too():
+def test_devices_without_kernels_are_one_sentence():
     with pytest.raises(RuntimeError, match="no kernels for 'xpu' devices; move the tensors to the CPU"):
         _native.call("ken_mask", torch.device("xpu"), None, 3, False)
 

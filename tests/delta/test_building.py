@@ -8,8 +8,7 @@ import transformers
 
 from pruning_ext import KENConfig, MIConfig, apply_delta, export, load_delta, load_pruned, prune, save_delta
 from pruning_ext.models.ffn import WIDTHS_KEY, find_blocks
-from tests.families import inputs, tiny
-from tests.tiny_models import assert_same_bits, make_pair, snapshot
+from tests.tiny_models import assert_same_bits, inputs, make_pair, snapshot, tiny
 
 
 def content(directory):

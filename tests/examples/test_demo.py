@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from pruning_ext import Plan, prune
-from tests.families import tiny
+from tests.tiny_models import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -183,7 +183,7 @@ def test_long_row(dtype, device, assert_density):
 
 @pytest.mark.parametrize(("count", "num_points"), [(5, 60_000), (60_000, 5), (1, 60_000), (60_000, 1)])
 @pytest.mark.parametrize("rtol", [None, 0.0])
-def test_one_much_longer_than_the_other(count, num_points, rtol, device, assert_density):
+def test_one_row_much_longer_than_the_other(count, num_points, rtol, device, assert_density):
     samples, points = _normal(2, count).float(), _normal(2, num_points, seed=1).float()
     found = gaussian_kde(samples.to(device), points.to(device), 0.01, rtol=rtol)
     assert_density(found, samples, points, 0.01, rtol)

@@ -78,7 +78,7 @@ def test_strides(device: torch.device, random_codes: Counter, numpy_counts: Coun
     assert torch.equal(contingency(same, bins=16).cpu().long(), truth[:1, :1].expand(4, 4, -1, -1))
 
 
-def test_reference_counts_too(random_codes: Counter, numpy_counts: Counter) -> None:
+def test_the_reference_counts_as_numpy_does(random_codes: Counter, numpy_counts: Counter) -> None:
     codes, other = random_codes(4, 333, 9), random_codes(3, 333, 9, seed=5)
     assert torch.equal(reference.contingency(codes, other, 9).long(), numpy_counts(codes, other, 9))
 

@@ -31,7 +31,7 @@ def _same(found: Any, truth: Any) -> None:
     assert found.tobytes() == truth.tobytes()
 
 
-def test_there_are_all_of_them() -> None:
+def test_there_are_eight_functions() -> None:
     assert len(NAMES) == 8
 
 

@@ -80,7 +80,9 @@ def test_estimators_reach_reductions(device: torch.device, random_codes: Callabl
     assert torch.allclose(sums, matrix.fill_diagonal_(0).sum(1), atol=1e-5)
 
 
-def test_of_activations(device: torch.device, dtype: torch.dtype, activations: Callable[..., Tensor]) -> None:
+def test_reductions_of_activations(
+    device: torch.device, dtype: torch.dtype, activations: Callable[..., Tensor]
+) -> None:
     x, y = activations(400, 0).to(device, dtype), activations(400, 1)[:, :5].to(device, dtype)
     wide = torch.float64 if dtype == torch.float64 else torch.float32
     values, indices = _best(mutual_information(x), 4, is_symmetric=True)

@@ -10,7 +10,7 @@ import transformers as tr
 from torch import nn
 
 from pruning_ext.models.ffn import FAMILIES, WIDTHS_KEY, find_blocks, narrow, record_widths, widen
-from tests.families import ALL, WIDTH, inputs, tiny
+from tests.tiny_models import ALL, WIDTH, inputs, tiny
 
 
 def test_every_known_family_is_tested() -> None:

@@ -75,6 +75,6 @@ def test_a_broken_expression_is_named():
         select_names(NAMES, ["re:("])
 
 
-def test_nothing_left():
+def test_targets_that_leave_no_tensor_are_an_error():
     with pytest.raises(ValueError, match=r"^nothing to prune: targets and ignore leave no prunable tensor$"):
         select_names(NAMES, ["query"], ["attention"])

@@ -77,7 +77,7 @@ def test_wrapped_modules_are_refused_before_any_work(wrapper: str, door: str, tm
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
-def test_so_is_a_module_that_is_wrapped_within_the_compiled_model(wrapper: str) -> None:
+def test_a_wrapped_module_within_a_compiled_model_is_refused(wrapper: str) -> None:
     model, base = make_pair("llama")
     model.lm_head = WRAPPERS[wrapper](model.lm_head)
     with pytest.raises(ValueError, match=rf"^LlamaForCausalLM .* lm_head .* put lm_head\.{wrapper} in its"):

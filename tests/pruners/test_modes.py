@@ -14,9 +14,8 @@ from pruning_ext.choices.criteria import CRITERIA
 from pruning_ext.models.ffn import find_blocks
 from pruning_ext.pruners import Calibration, Plan, export, load_pruned
 from tests.calibration.test_batches import texts, tokenizer
-from tests.families import ALL, inputs, tiny
 from tests.pruners.mi.test_mi import batches, config, logits
-from tests.tiny_models import assert_same_bits, make_pair, snapshot
+from tests.tiny_models import ALL, assert_same_bits, inputs, make_pair, snapshot, tiny
 
 FISHER: dict[str, Any] = {"selection": "importance", "metric": "fisher"}
 

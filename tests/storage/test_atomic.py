@@ -59,7 +59,7 @@ def test_what_looks_like_a_model_or_a_delta_is_overwritten(tmp_path, kept):
     assert names(tmp_path / "out") == ["new"]
 
 
-def test_what_looks_like_anything_else_is_not(tmp_path):
+def test_what_looks_like_no_model_and_no_delta_is_not_overwritten(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "texts.txt").write_text("mine")

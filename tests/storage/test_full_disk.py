@@ -88,7 +88,7 @@ def test_a_file_that_is_copied_is_named_where_it_was_to_go(tmp_path, pair):
         assert everything_under(tmp_path) == before
 
 
-def test_what_was_there_stays(tmp_path, pair):
+def test_a_full_disk_leaves_existing_files(tmp_path, pair):
     model, base = pair
     write_tensors(tmp_path / "tensors", {"x": torch.ones(3)})
     before = everything_under(tmp_path)

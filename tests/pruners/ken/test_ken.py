@@ -67,7 +67,7 @@ def test_every_criterion_keeps_exactly_k_of_each_row(criterion, on, dtype):
     )
 
 
-def test_keep_ties_keeps_equal_values_too():
+def test_keep_ties_keeps_equal_values():
     model, base = pair_that_differs_everywhere("llama", torch.float32)
     name = "model.layers.0.mlp.up_proj.weight"
     with torch.no_grad():
@@ -276,7 +276,7 @@ def test_equal_models_are_warned_of_and_others_are_not(tmp_path):
         plan(model, KENConfig(k=3, targets=["q_proj"]), pretrained=model)
 
 
-def test_a_trained_head_on_a_frozen_backbone_is_warned_of_too():
+def test_a_trained_head_on_a_frozen_backbone_is_warned_of():
     model, base = make_pair("bert")
     model.bert.load_state_dict(base.state_dict())
     with pytest.warns(PruningWarning, match="nothing to choose from; the 2 tensors that differ are kept as"):

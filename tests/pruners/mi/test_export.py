@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from pruning_ext import prune
 from pruning_ext.models.ffn import WIDTHS_KEY, family_of, find_blocks
 from pruning_ext.pruners import PruningWarning, export, load_pruned
-from tests.families import ALL, WIDTH, inputs, tiny
 from tests.pruners.mi.test_mi import batches, config, logits
+from tests.tiny_models import ALL, WIDTH, inputs, tiny
 
 
 @pytest.mark.parametrize("kind", ALL)

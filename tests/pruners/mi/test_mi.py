@@ -19,7 +19,7 @@ from pruning_ext.pruners import Calibration, MIConfig, Plan
 from pruning_ext.pruners.mi.decision import estimate_information
 from pruning_ext.storage.sizes import size_text
 from tests.calibration.test_batches import padded, sequences, texts, tokenizer
-from tests.families import ALL, CAUSAL, ENCODER, WIDTH, inputs, tiny
+from tests.tiny_models import ALL, CAUSAL, ENCODER, WIDTH, inputs, tiny
 
 PAIRS = {"selection": "joint", "metric": "norm", "bins": 4}
 """The cheapest that looks at activations and at pairs of them."""

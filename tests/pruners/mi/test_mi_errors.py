@@ -13,8 +13,8 @@ import transformers as tr
 from pruning_ext import KENConfig, plan, prune
 from pruning_ext.pruners import Calibration, MIConfig, PruningWarning
 from tests.calibration.test_batches import tokenizer
-from tests.families import tiny
 from tests.pruners.mi.test_mi import batches, config
+from tests.tiny_models import tiny
 
 
 @pytest.mark.parametrize(

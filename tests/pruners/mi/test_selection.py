@@ -126,7 +126,7 @@ def test_a_pairwise_selection_needs_information() -> None:
         rank("joint", NeuronStatistics(torch.ones(4)), 2)
 
 
-def test_kept_neurons_are_the_others() -> None:
+def test_kept_neurons_are_those_not_removed() -> None:
     assert kept_neurons(Ranking(np.array([4, 0]), np.zeros(2)), 6).tolist() == [1, 2, 3, 5]
 
 

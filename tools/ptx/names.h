@@ -1,4 +1,4 @@
-// What names mean where they stand: registers, predicates, addresses; and where each is kept.
+// Meaning and storage of names where they stand: registers, predicates, addresses.
 #pragma once
 
 #include "machine.h"

@@ -1,4 +1,4 @@
-// How the interpreter runs, by environment variables (README.md).
+// Options of a run, from environment variables (README.md).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// PTX text -> words and signs.
+// Words and signs of PTX text.
 #pragma once
 
 #include <string_view>

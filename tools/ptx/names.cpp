@@ -95,19 +95,18 @@ Symbol Names::fresh(const std::string& type) {
 }
 
 Symbol Names::lookup(const std::string& name) {
-  for (std::size_t s = scopes_.size(); s-- > 0;) {
-    if (s < function_scope_ && s != 0) continue;
-    const auto found = scopes_[s].find(name);
-    if (found != scopes_[s].end()) return found->second;
-  }
   // Registers come as families, %r<count>, and get their cells when they are first named.
   std::string family = name;
   while (!family.empty() && std::isdigit(static_cast<unsigned char>(family.back())) != 0) family.pop_back();
-  Symbols& here = scopes_[function_scope_];
-  const auto found = here.find(family + "<>");
-  if (found != here.end()) {
-    const std::string type = found->second.type;
-    return here[name] = fresh(type);
+  family += "<>";
+  for (std::size_t s = scopes_.size(); s-- > 0;) {
+    if (s < function_scope_ && s != 0) continue;
+    Symbols& here = scopes_[s];
+    if (const auto found = here.find(name); found != here.end()) return found->second;
+    if (const auto found = here.find(family); found != here.end()) {
+      const std::string type = found->second.type;
+      return here[name] = fresh(type);
+    }
   }
   if (name.empty() || name[0] != '%') fail("unknown name " + name);
   k_.special[name] = new_register(4);

@@ -1,4 +1,4 @@
-// What an instruction does to each lane by itself: one function for each opcode and type, over the lanes of a mask.
+// Operations of each lane by itself: one function for each opcode and type, over the lanes of a mask.
 #pragma once
 
 #include <string>
@@ -18,7 +18,9 @@ struct Operation {
 };
 using Operations = std::unordered_map<std::string, Operation>;
 
-// By opcode and type ("add.s32"); nullptr of what is not modelled.
+// By opcode and type ("add.s32").
+const Operations& all_operations();
+// nullptr of what is not modelled.
 const Operation* find_operation(const std::string& name);
 
 // Of several registers one, and back; `width` bytes in all.

@@ -62,8 +62,13 @@ Operations make() {
 
 }  // namespace
 
-const Operation* find_operation(const std::string& name) {
+const Operations& all_operations() {
   static const Operations all = make();
+  return all;
+}
+
+const Operation* find_operation(const std::string& name) {
+  const Operations& all = all_operations();
   const auto found = all.find(name);
   return found == all.end() ? nullptr : &found->second;
 }

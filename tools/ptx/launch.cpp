@@ -12,7 +12,7 @@ namespace {
 
 constexpr u32 kRegisters = 65536;  // of a block
 
-const char* reason_against(const Kernel& k, const dim3& grid, const dim3& block) {
+const char* reason_against(const Kernel& k, const Extent& grid, const Extent& block) {
   const u64 threads = u64{block.x} * block.y * block.z;
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535 || grid.x > 0x7fffffffu)
     return "grid";
@@ -23,7 +23,7 @@ const char* reason_against(const Kernel& k, const dim3& grid, const dim3& block)
 
 // PTX_CLAMP="direct_kernel:xy finish_kernel:y": of these kernels one block or two along these axes, whatever was asked
 // for: they loop over what is left, and so these loops run.
-dim3 clamped(const Kernel& k, dim3 grid) {
+Extent clamped(const Kernel& k, Extent grid) {
   const std::string& all = options().clamp;
   for (std::size_t at = 0; at < all.size();) {
     const std::size_t end = std::min(all.find(' ', at), all.size()), colon = all.find(':', at);
@@ -122,15 +122,15 @@ std::vector<u64> order_of_blocks(Machine& m) {
 
 }  // namespace
 
-cudaError_t launch(Kernel& k, dim3 grid, dim3 block, void** arguments, std::size_t shared) {
+Launched launch(Kernel& k, Extent grid, Extent block, void** arguments, std::size_t shared) {
   if (const char* const reason = reason_against(k, grid, block)) {
     std::fprintf(stderr, "launch of %s refused: %s\n", k.name.c_str(), reason);
-    return cudaErrorInvalidConfiguration;
+    return Launched::bad_configuration;
   }
   if (static_cast<i64>(shared) > k.dynamic_shared) {
     std::fprintf(stderr, "launch of %s refused: %zu bytes of dynamic shared memory, %d admitted\n", k.name.c_str(),
                  shared, k.dynamic_shared);
-    return cudaErrorInvalidValue;
+    return Launched::bad_shared_memory;
   }
   static Machine& m = *new Machine;
   grid = clamped(k, grid);
@@ -151,7 +151,7 @@ cudaError_t launch(Kernel& k, dim3 grid, dim3 block, void** arguments, std::size
     start_block(m, k, n, shared);
     runner.run_block();
   }
-  return cudaSuccess;
+  return Launched::done;
 }
 
 }  // namespace ptx

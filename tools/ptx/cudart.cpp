@@ -42,6 +42,8 @@ void register_entries(const u8* p) {
   }
 }
 
+Extent extent_of(const dim3& d) { return {d.x, d.y, d.z}; }
+
 [[noreturn]] void not_used() { die("<<<>>> is not used"); }
 
 }  // namespace
@@ -66,7 +68,12 @@ cudaError_t __cudaLaunchKernel(cudaKernel_t, dim3, dim3, void**, std::size_t, cu
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* c, const void* function, void** arguments) {
   const Untracked own;
   if (c->numAttrs != 0) die("launch attributes");
-  return launch(kernel_of(function), c->gridDim, c->blockDim, arguments, c->dynamicSmemBytes);
+  switch (launch(kernel_of(function), extent_of(c->gridDim), extent_of(c->blockDim), arguments, c->dynamicSmemBytes)) {
+    case Launched::bad_configuration: return cudaErrorInvalidConfiguration;
+    case Launched::bad_shared_memory: return cudaErrorInvalidValue;
+    case Launched::done: break;
+  }
+  return cudaSuccess;
 }
 
 cudaError_t cudaGetDevice(int* device) {

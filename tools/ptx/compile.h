@@ -1,5 +1,5 @@
-// Statements -> instructions. Calls are expanded where they stand (there is no recursion), so that a thread's state is
-// a program counter and registers.
+// Translation of statements into instructions. Calls are expanded where they stand (there is no recursion), so that a
+// thread's state is a program counter and registers.
 #pragma once
 
 #include "machine.h"

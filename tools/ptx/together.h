@@ -1,4 +1,4 @@
-// What the lanes of a warp do together: exchanges, votes, matches, barriers and matrix products.
+// Operations of the lanes of a warp together: exchanges, votes, matches, barriers and matrix products.
 #pragma once
 
 #include "lanes.h"

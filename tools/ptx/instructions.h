@@ -1,4 +1,4 @@
-// One statement that is an instruction -> the same with its operands found.
+// Translation of one statement into an instruction whose operands are found.
 #pragma once
 
 #include "names.h"

@@ -1,5 +1,5 @@
-// What PTX text says: statements of functions, not yet instructions. Only what nvcc makes of the project's kernels is
-// known; anything else ends the program with its line.
+// Statements of PTX text, not yet instructions. Only what nvcc makes of the project's kernels is known; anything else
+// ends the program with its line.
 #pragma once
 
 #include <cstdint>

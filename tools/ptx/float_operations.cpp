@@ -30,7 +30,7 @@ u32 noise() {
 float ex2_approx_ftz(float x) {
   if (std::fabs(x) < 0x1p-126f) x = 0;
   float r = std::exp2(x);
-  if (!std::isfinite(x) || x == 0) return r;
+  if (!std::isfinite(r) || x == 0) return r;
   const int ulps = static_cast<int>(noise() % 5) - 2;
   for (int k = 0; k < std::abs(ulps); ++k) r = std::nextafter(r, ulps < 0 ? 0.0f : HUGE_VALF);
   return r < 0x1p-126f ? 0.0f : r;

@@ -1,4 +1,4 @@
-// What the interpreter keeps: instructions, warps, a block's shared memory and what is known of each byte of it.
+// State of the interpreter: instructions, warps, a block's shared memory and what is known of each byte of it.
 #pragma once
 
 #include <array>

@@ -240,15 +240,20 @@ u32 Runner::limit_of(const Warp& w, std::size_t k) const {
 // ---- Lanes that wait for each other
 
 bool Runner::is_together(const Warp& w, const Inst& i, u32 lanes) {
-  const u32 members = i.aligned ? ~0u : members_of(i, lanes);
-  if (i.aligned && w.exited != 0) m_.trap(i, lanes, "an aligned instruction after lanes %08x have left", w.exited);
-  if ((lanes & ~members) != 0) m_.trap(i, lanes, "lanes that are not among the members %08x", members);
-  if (lanes == (members & ~w.exited)) return true;
+  if (lanes == expected_at(w, i, lanes)) return true;
   m_.stats->late[i.pc] += i.aligned;
   return false;
 }
 
+u32 Runner::expected_at(const Warp& w, const Inst& i, u32 lanes) {
+  if (i.aligned && w.exited != 0) m_.trap(i, lanes, "an aligned instruction after lanes %08x have left", w.exited);
+  const u32 members = members_of(i, lanes);
+  if ((lanes & ~members) != 0) m_.trap(i, lanes, "lanes that are not among the members %08x", members);
+  return members & ~w.exited;
+}
+
 u32 Runner::members_of(const Inst& i, u32 lanes) {
+  if (i.aligned) return ~0u;
   const u32* const members = cells<u32>(*m_.warp, i.members);
   const u32 mask = members[std::countr_zero(lanes)];
   LANES(lanes, if (members[l] != mask) m_.trap(i, lanes, "lanes name different members"))
@@ -276,19 +281,19 @@ void Runner::meet(Warp& w) {
 // If all that group x waits for are there, at the same instruction or one of its kind.
 bool Runner::let_go(Warp& w, std::size_t x) {
   const Inst& i = at(w.groups[x]);
-  const u32 members = i.aligned ? ~0u : members_of(i, w.groups[x].mask);
+  const u32 members = members_of(i, w.groups[x].mask), expected = expected_at(w, i, w.groups[x].mask);
   u32 there = 0;
   std::vector<Part> parts;
   std::vector<std::size_t> which;
   for (std::size_t y = 0; y < w.groups.size(); ++y) {
     const Group& g = w.groups[y];
     if (g.wait != Wait::warp_sync || at(g).together != i.together) continue;
-    if (!i.aligned && members_of(at(g), g.mask) != members) continue;
+    if (members_of(at(g), g.mask) != members) continue;
     parts.push_back({&at(g), g.mask});
     which.push_back(y);
     there |= g.mask;
   }
-  if (there != (members & ~w.exited)) return false;
+  if (there != expected) return false;
   if (parts.size() > 1 && i.aligned) m_.trap(i, w.groups[x].mask, "an aligned instruction reached at different places");
   execute_together(m_, parts, there);
   for (const std::size_t y : which) w.groups[y].wait = Wait::ready, ++w.groups[y].pc;

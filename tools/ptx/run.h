@@ -34,6 +34,8 @@ class Runner {
   int turn_of(Warp& w, std::size_t k, int quantum);
   u32 limit_of(const Warp& w, std::size_t k) const;
   bool is_together(const Warp& w, const Inst& i, u32 lanes);
+  // The lanes that are to meet at an instruction where `lanes` are, of those that have not left.
+  u32 expected_at(const Warp& w, const Inst& i, u32 lanes);
   u32 members_of(const Inst& i, u32 lanes);
   void meet(Warp& w);
   bool let_go(Warp& w, std::size_t x);
