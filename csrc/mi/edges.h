@@ -87,18 +87,30 @@ PRUNING_EXT_HOST_DEVICE inline void push_zero_quantiles(const At& at, Index n, u
   }
 }
 
+// low + (high - low) j / bins. Between whole numbers the difference and its multiple are exact, so an edge that is a
+// whole number comes out as that number; j / bins would be rounded first. Where the range leaves float64, half of it
+// does not.
+PRUNING_EXT_HOST_DEVICE inline double uniform_edge(double low, double high, unsigned j, unsigned bins) {
+  constexpr double kLargest = 0x1.fffffffffffffp1023;
+#if defined(__CUDA_ARCH__)  // rounded alike everywhere: nothing fused
+  const double part = __ddiv_rn(__dmul_rn(__dsub_rn(high, low), j), bins);
+  if (part <= kLargest) return __dadd_rn(low, part);
+  const double half = __ddiv_rn(__dsub_rn(__dmul_rn(high, 0.5), __dmul_rn(low, 0.5)), bins);
+  return __dadd_rn(__dadd_rn(low, __dmul_rn(half, j)), __dmul_rn(half, j));
+#else
+  const double part = (high - low) * j / bins;
+  if (part <= kLargest) return low + part;
+  const double half = (high * 0.5 - low * 0.5) / bins;
+  return low + half * j + half * j;
+#endif
+}
+
 PRUNING_EXT_ANY_CALLABLE
 template <typename Index, typename At, typename Value>
 PRUNING_EXT_HOST_DEVICE inline void push_uniform(const At& at, Index n, unsigned bins, EdgeList<Value>& edges) {
   const double low = at(0), high = at(n - 1);
   for (unsigned j = 1; j < bins; ++j) {
-    const double t = static_cast<double>(j) / bins;
-    // Rounded alike everywhere: nothing fused.
-#if defined(__CUDA_ARCH__)
-    const Value edge = static_cast<Value>(__dadd_rn(__dmul_rn(low, 1 - t), __dmul_rn(high, t)));
-#else
-    const Value edge = static_cast<Value>(low * (1 - t) + high * t);
-#endif
+    const Value edge = static_cast<Value>(uniform_edge(low, high, j, bins));
     if (edge > at(0) && edge <= at(n - 1)) edges.push(edge);
   }
 }

@@ -129,8 +129,10 @@ def zero_quantile_edges(values: Tensor, bins: int) -> Tensor:
 def uniform_edges(values: Tensor, bins: int) -> Tensor:
     """At most ``bins - 1`` edges at equal steps from minimum to maximum, without those rounding merges."""
     low, high = values.double().aminmax()
-    t = torch.arange(1, bins, dtype=torch.float64, device=values.device) / bins
-    edges = (low * (1 - t) + high * t).to(values.dtype).unique()
+    j = torch.arange(1, bins, dtype=torch.float64, device=values.device)
+    part = (high - low) * j / bins  # exact between whole numbers, as j / bins is not
+    half = (high / 2 - low / 2) / bins * j  # where the range leaves float64
+    edges = torch.where(part.isfinite(), low + part, low + half + half).to(values.dtype).unique()
     return edges[(edges > values.min()) & (edges <= values.max())]
 
 

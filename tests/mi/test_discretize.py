@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
@@ -198,3 +199,44 @@ def test_quantile_codes_depend_on_ranks_only(array: np.ndarray, bins: int) -> No
     x = torch.from_numpy(array.copy())
     ranks = torch.stack([column.unique(return_inverse=True)[1] for column in x.T], 1).double()
     assert torch.equal(discretize(x, bins)[0], discretize(ranks, bins)[0])
+
+
+@given(
+    st.integers(-(10**6), 10**6),
+    st.integers(1, 5000),
+    st.integers(2, 256),
+    st.sampled_from([torch.float64, torch.float32]),
+)
+@settings(max_examples=150, deadline=None)
+def test_whole_numbers_lie_in_the_bins_of_exact_arithmetic(
+    low: int, span: int, bins: int, dtype: torch.dtype
+) -> None:
+    """An edge that is a whole number belongs to the bin above, whatever the number of bins."""
+    values = torch.linspace(low, low + span, min(span, 400) + 1, dtype=torch.float64).round().unique()
+    codes, _ = discretize(values[:, None].to(dtype), bins, "uniform")
+    inner = [low + Fraction(span * j, bins) for j in range(1, bins)]
+    exact = [sum(edge <= int(value) for edge in inner) for value in values.tolist()]
+    if dtype == torch.float32:  # whose edges are rounded to it: a whole number may be the nearest to an edge
+        near = [min(abs(edge - int(v)) for edge in inner) for v in values.tolist()]
+        kept = [i for i, d in enumerate(near) if d == 0 or d > Fraction(1, 4)]
+    else:
+        kept = list(range(len(exact)))
+    used = [edge for edge in inner if edge > low]
+    assert len(used) == bins - 1
+    assert [int(codes[0, i]) for i in kept] == [exact[i] for i in kept]
+
+
+def test_a_die_keeps_its_faces() -> None:
+    rolls = torch.arange(1.0, 7.0, dtype=torch.float64)[:, None]
+    codes, edges = discretize(rolls, 5, "uniform")
+    assert edges[0].tolist() == [2, 3, 4, 5]
+    assert codes[0].tolist() == [0, 1, 2, 3, 4, 4]
+
+
+def test_a_range_beyond_float64_has_finite_equal_steps() -> None:
+    x = torch.tensor([-1.7e308, 0.0, 1.7e308], dtype=torch.float64)[:, None]
+    codes, edges = discretize(x, 5, "uniform")
+    torch.testing.assert_close(
+        edges[0], torch.tensor([-1.02e308, -3.4e307, 3.4e307, 1.02e308], dtype=torch.float64)
+    )
+    assert codes[0].tolist() == [0, 2, 4]
