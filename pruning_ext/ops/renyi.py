@@ -20,10 +20,13 @@ from pruning_ext._arguments import (
 from pruning_ext.ops import reference
 from pruning_ext.ops._mi_arguments import check_samples
 from pruning_ext.ops._native import check_device, check_floating, made_of, result_dtype
+from pruning_ext.ops._precision import full_precision
 
 __all__ = ["renyi_mutual_information"]
 
 _BLOCK = 1 << 24  # elements of a work tensor: 64 MiB in float32
+_TERMS = 1 << 16  # of a sum of products in float32; such sums are added up in float64
+_LARGEST = 256.0  # most bandwidths from the middle of the range, in float32
 
 
 @made_of()
@@ -76,6 +79,13 @@ def renyi_mutual_information(
     if order is None or not 0 < order < math.inf:
         raise ValueError(f"alpha must be positive and finite, is {alpha if order is None else order!r}")
     check_choice("unit", unit, UNITS)
+    with full_precision(x.device):
+        return _information(x, y, order, bandwidth, unit)
+
+
+def _information(
+    x: Tensor, y: Tensor | None, order: float, bandwidth: float | str | Tensor, unit: Unit
+) -> Tensor:
     scaled_x = _scaled(x, "x", bandwidth)
     scaled_y = None
     if y is not None:
@@ -91,17 +101,24 @@ def renyi_mutual_information(
     partners = scaled_x if scaled_y is None else scaled_y
     constant = (scaled_x == scaled_x[0]).all(0)[:, None] | (partners == partners[0]).all(0)
     information = information.masked_fill(constant, 0)
-    return (information * math.log(2) if unit == "nats" else information).to(partners.dtype)
+    dtype = result_dtype(x) if y is None else torch.promote_types(result_dtype(x), result_dtype(y))
+    return (information * math.log(2) if unit == "nats" else information).to(dtype)
 
 
 def _scaled(x: Tensor, name: str, bandwidth: float | str | Tensor) -> Tensor:
-    """Columns divided by their bandwidth, so that all Gram matrices are ``exp(-(x_i - x_j)^2 / 2)``."""
+    """Columns about the middle of their range, in bandwidths: Gram matrices are ``exp(-(x_i - x_j)^2 / 2)``.
+
+    float32 where it holds differences of one bandwidth to :data:`_LARGEST` 2^-24, else float64.
+    """
     check_samples(name, x, 2)
     finite = torch.isfinite(x).all(0)
     if not finite.all():
         raise ValueError(f"{name} has NaN or infinity in column {int((~finite).nonzero()[0])}")
     values = x.to(result_dtype(x))
-    return (values.double() / _widths(values, bandwidth)).to(values.dtype)
+    wide = values.double()
+    low, high = wide.aminmax(dim=0)
+    scaled = (wide - (low / 2 + high / 2)) / _widths(values, bandwidth)
+    return scaled.to(values.dtype) if not scaled.numel() or scaled.abs().max() <= _LARGEST else scaled
 
 
 def _widths(values: Tensor, bandwidth: float | str | Tensor) -> Tensor:
@@ -136,7 +153,8 @@ def _all_pairs(x: Tensor, y: Tensor | None, _alpha: float) -> Tensor:
         for begin, end, weight in ((first, last, 1), (last, samples, 2)):
             squares = _squared_gram(x, slice(first, last), slice(begin, end))
             others = squares if y is None else _squared_gram(y, slice(first, last), slice(begin, end))
-            joint += weight * (squares @ others.T).double()
+            for ours, theirs in zip(squares.split(_TERMS, 1), others.split(_TERMS, 1), strict=True):
+                joint += weight * (ours @ theirs.T).double()
             own_x += weight * squares.sum(1, dtype=torch.float64)
             if y is not None:
                 own_y += weight * others.sum(1, dtype=torch.float64)
@@ -188,4 +206,5 @@ def _entropy(gram: Tensor, alpha: float) -> Tensor:
     values = torch.linalg.eigvalsh(gram.double() / gram.shape[-1]).clamp_min(0)
     if alpha == 1:
         return -torch.special.xlogy(values, values).sum(-1) / math.log(2)
-    return values.pow(alpha).sum(-1).log2() / (1 - alpha)
+    # By logarithms: from orders of a few hundred on powers of eigenvalues leave float64.
+    return (alpha * values.log()).logsumexp(-1) / math.log(2) / (1 - alpha)

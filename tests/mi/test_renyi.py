@@ -146,3 +146,46 @@ def test_bad_arguments(activations: Callable[..., Tensor]) -> None:
         renyi_mutual_information(x)
     with pytest.raises(ValueError, match=r"^y has NaN or infinity in column 5$"):
         renyi_mutual_information(x[:, :3], x)
+
+
+def test_columns_far_from_zero_keep_their_digits() -> None:
+    z = 1e6 + torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
+    wide = z.double().numpy()
+    found = renyi_mutual_information(z, bandwidth=0.1)
+    assert abs(float(found[0, 1]) - _truth(wide[:, 0], wide[:, 1], 0.1, 2)) <= 1e-5
+
+
+@pytest.mark.parametrize("bandwidth", [1e-3, 1e-30, 1e-36, 1e-38])
+def test_points_that_share_nothing_have_the_entropy_of_their_number(bandwidth: float) -> None:
+    y = 100 * torch.arange(1.0, 9.0)[:, None]
+    assert renyi_mutual_information(y, bandwidth=bandwidth).item() == pytest.approx(3)
+
+
+def test_high_orders_are_those_of_the_largest_eigenvalues() -> None:
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = renyi_mutual_information(x, alpha=1000.0, bandwidth=0.7)
+    a, b = (torch.exp(-((v[:, None] - v) ** 2) / (2 * 0.7**2)) / 50 for v in x.T)
+    joint = 50 * a * b
+
+    def entropy(matrix: Tensor) -> float:
+        """As the definition reads, by the logarithms of the eigenvalues."""
+        logs = [float(value) for value in torch.linalg.eigvalsh(matrix) if value > 0]
+        top = max(logs)
+        rest = sum((value / top) ** 1000 for value in logs)
+        return (1000 * math.log2(top) + math.log2(rest)) / (1 - 1000)
+
+    assert float(found[0, 1]) == pytest.approx(entropy(a) + entropy(b) - entropy(joint), rel=1e-9)
+
+
+def test_one_pair_is_as_exact_as_among_others() -> None:
+    x = torch.randn(3000, 2, generator=torch.Generator().manual_seed(1))
+    exact = renyi_mutual_information(x[:, :1].double(), x[:, 1:].double())
+    assert float((renyi_mutual_information(x[:, :1], x[:, 1:]) - exact).abs()) <= 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_callers_autocast_changes_nothing(dtype: torch.dtype) -> None:
+    x = torch.randn(2048, 4, generator=torch.Generator().manual_seed(0))
+    expected = renyi_mutual_information(x)
+    with torch.autocast("cpu", dtype=dtype):
+        assert torch.equal(renyi_mutual_information(x), expected)
