@@ -78,7 +78,7 @@ def check_kept(k: Any) -> int:
 
 def check_partners(k: Any, codes_x: Any, codes_y: Any) -> int:
     """``k`` best of the rows of ``codes_y``, or of the other rows of ``codes_x`` where that is None."""
-    partners = max(len(codes_x) - 1, 0) if codes_y is None else len(codes_y)
+    partners = max(codes_x.shape[0] - 1, 0) if codes_y is None else codes_y.shape[0]
     number = check_whole("k", k)
     if not 0 <= number <= partners:
         raise ValueError(f"k must be between 0 and the number of partners, {partners}, is {k}")
@@ -237,7 +237,7 @@ def check_columns(
     check_one("x", x, 2)
     if y is not None:
         check_one("y", y, 2)
-        check_same_samples("x and y", len(x), len(y))
+        check_same_samples("x and y", x.shape[0], y.shape[0])
     number = check_bins(bins)
     check_strategy(strategy, number)
     return number

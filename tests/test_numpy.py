@@ -265,3 +265,40 @@ def test_a_number_of_threads_is_a_whole_number(num_threads):
     ):
         with pytest.raises(ValueError, match="num_threads must be a whole number of at least 0"):
             call()
+
+
+class Masked(np.ndarray):
+    """As astropy's: a mask beside the numbers."""
+
+    mask = np.zeros(1, dtype=bool)
+
+
+class Quantity(np.ndarray):
+    """As astropy's: a unit beside the numbers."""
+
+    unit = "m"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"), [(Masked, "a mask would be ignored"), (Quantity, "a unit would be")]
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: front.gaussian_kde(x, np.zeros(3)),
+        lambda x: front.gaussian_kde(np.ones((2, 5)) * np.arange(5), x[0]),
+        lambda x: front.ken_mask(x, 2),
+        lambda x: front.mutual_information(x, bins=2),
+        lambda x: front.discretize(x, 2),
+    ],
+)
+def test_masks_and_units_are_refused(kind, sentence, call):
+    with pytest.raises(TypeError, match=sentence):
+        call(np.random.default_rng(0).normal(size=(4, 5)).view(kind))
+
+
+def test_a_matrix_and_a_memory_map_are_arrays(tmp_path):
+    x = np.random.default_rng(0).normal(size=(4, 5))
+    np.save(tmp_path / "x.npy", x)
+    for given in (np.matrix(x), np.load(tmp_path / "x.npy", mmap_mode="r")):
+        assert (front.ken_mask(given, 2) == front.ken_mask(x, 2)).all()

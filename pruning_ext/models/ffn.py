@@ -68,6 +68,9 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
+_EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+
+
 @dataclass(frozen=True)
 class FFNBlock:
     """One feed-forward block of a model; ``name`` is the dotted name of the layer that holds it."""
@@ -124,19 +127,34 @@ def family_of(model: nn.Module) -> Family:
         raise ValueError(
             f"model is a {type(model).__name__} without config.model_type: expected a Hugging Face model"
         )
-    if kind not in FAMILIES and any(
-        ".experts." in f".{name}." or p.dim() == 3 for name, p in model.named_parameters()
-    ):
+    if kind in FAMILIES:
+        return FAMILIES[kind]
+    if _has_experts(model):
         raise ValueError(
             f"model is a mixture of experts ({type(model).__name__}, model_type {kind!r}): "
             "its neurons are routed, which MI pruning does not support"
         )
-    if kind not in FAMILIES:
-        raise ValueError(
-            f"the FFN blocks of {type(model).__name__} (model_type {kind!r}) are not known; "
-            f"supported model types: {', '.join(FAMILIES)}"
-        )
-    return FAMILIES[kind]
+    raise ValueError(
+        f"the FFN blocks of {type(model).__name__} (model_type {kind!r}) are not known"
+        f"{_known_part(model)}; supported model types: {', '.join(FAMILIES)}"
+    )
+
+
+def _has_experts(model: nn.Module) -> bool:
+    config = getattr(model, "config", None)
+    counts = (getattr(config, name, None) for name in _EXPERT_COUNTS)
+    if any(isinstance(count, int) and count > 1 for count in counts):
+        return True
+    return any("experts" in name.split(".") for name, _ in model.named_modules())
+
+
+def _known_part(model: nn.Module) -> str:
+    """A hint at the largest module inside whose family is known, a language model with an image tower say."""
+    for name, module in model.named_modules():
+        kind = getattr(getattr(module, "config", None), "model_type", None)
+        if name and kind in FAMILIES:
+            return f", but {name} in it is a {kind}, which can be pruned by itself (inplace=True)"
+    return ""
 
 
 def find_blocks(model: nn.Module) -> list[FFNBlock]:
@@ -187,6 +205,11 @@ def _block(modules: Mapping[str, nn.Module], name: str, layout: Layout) -> FFNBl
             raise ValueError(
                 f"module {full} is a {type(modules[full]).__module__}.{type(modules[full]).__name__}, "
                 "expected nn.Linear or Conv1D: dequantise the model, or merge its adapters, first"
+            )
+        if not isinstance(modules[full]._parameters.get("weight"), nn.Parameter):
+            raise ValueError(
+                f"module {full} computes its weight from other tensors, as masks of torch.nn.utils.prune do: "
+                "make it a parameter first (prune.remove)"
             )
     block = FFNBlock(
         name, tuple(modules[full] for full in names[:-1]), modules[names[-1]], names[-1], layout.fused

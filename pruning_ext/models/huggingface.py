@@ -22,6 +22,10 @@ _VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", 
 # Where wrappers keep the module that they wrap, and what they insert into the names of its tensors.
 _WRAPPERS = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 
+# Packages whose modules hold adapters beside a model's weights, and types of parameters that are plain numbers.
+_ADAPTERS = ("peft", "adapters")
+_PLAIN = (nn.Parameter, nn.parameter.UninitializedParameter)
+
 
 def describe_model(model: nn.Module, base: nn.Module) -> dict[str, Any]:
     """Classes, names, configurations and dtype of two models, as a delta records them."""
@@ -67,12 +71,31 @@ def given_model(name: str, given: Any) -> nn.Module:
 
     Raises:
         TypeError: no module, a path, say: that is to be loaded first.
-        ValueError: modules inside are wrapped, see :func:`unwrapped`.
+        ValueError: modules inside are wrapped, see :func:`unwrapped`, or are adapters; a parameter is no
+            plain tensor: sharded, say, or quantized.
     """
     if not isinstance(given, nn.Module):
         raise TypeError(f"{name} is a {type(given).__name__}, expected a torch.nn.Module: load it first")
     model: nn.Module = unwrapped(given)
+    _check_plain(name, model)
     return model
+
+
+def _check_plain(name: str, model: nn.Module) -> None:
+    """Raise ``ValueError`` if ``model`` has adapters, or parameters that are more than tensors of numbers."""
+    for place, module in model.named_modules():
+        kind = type(module)
+        if kind.__module__.partition(".")[0] in _ADAPTERS:
+            raise ValueError(
+                f"{name} has adapters ({place or 'itself'} is a {kind.__module__}.{kind.__name__}), and its "
+                "files would hold them alone: merge them into the weights first (merge_and_unload)"
+            )
+    for place, parameter in model.named_parameters():
+        if type(parameter) not in _PLAIN:
+            raise ValueError(
+                f"{name}: parameter {place} is a {type(parameter).__name__}, sharded or quantized: gather it "
+                "(full_tensor()) or dequantize it first"
+            )
 
 
 def main_dtype(model: nn.Module) -> str:

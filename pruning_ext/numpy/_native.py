@@ -34,9 +34,15 @@ def check_floating(name: str, array: object) -> None:
 
 
 def check_unmasked(name: str, array: NDArray[Any]) -> None:
-    """A mask must not be ignored in silence."""
-    if isinstance(array, np.ma.MaskedArray):
+    """Neither a mask nor a unit, of a subclass of ndarray, may be ignored in silence."""
+    if type(array) is np.ndarray:
+        return
+    if isinstance(array, np.ma.MaskedArray) or hasattr(array, "mask"):
         raise TypeError(f"{name} must be a plain array: a mask would be ignored; fill or drop what it hides")
+    if hasattr(array, "unit") or hasattr(array, "units"):
+        raise TypeError(
+            f"{name} must be a plain array: a unit would be ignored; convert all to one and give the values"
+        )
 
 
 def thread_count(num_threads: int) -> int:

@@ -83,7 +83,7 @@ def gaussian_kde(
     check_device("points", points, "samples", samples)
     weights = _weights(samples, weights)
     h = _bandwidth(samples, bandwidth, weights)
-    points = points.expand(len(samples), -1)
+    points = points.expand(samples.shape[0], -1)
     return call("gaussian_kde", samples.device, samples, points, h, weights, log, leave_one_out, rtol)
 
 
@@ -110,7 +110,7 @@ def gaussian_kde_grid(
     check_floating("samples", samples)
     check_rows_shape("samples", samples.shape)
     number = as_int64(check_at_least("num_points", num_points, 1))
-    check_grid_size(len(samples), number)
+    check_grid_size(samples.shape[0], number)
     h = _bandwidth(samples, bandwidth, None)
     return call("gaussian_kde_grid", samples.device, samples, number, h, rtol)
 

@@ -53,12 +53,18 @@ def export(
         FileExistsError: ``directory`` exists and ``overwrite`` is false, or ``tokenizer`` has written one of
             ``files``.
         FileNotFoundError: one of ``files`` is not there.
-        TypeError: ``model`` is not a ``torch.nn.Module``, or ``tokenizer`` cannot be saved.
+        TypeError: ``model`` is not a ``torch.nn.Module``, or has no ``save_pretrained``, or ``tokenizer``
+            cannot be saved.
         ValueError: two ``files`` of one name, or one of a name that the model's own have; a model with
             modules that are wrapped.
         OSError: it cannot be written, a full disk say; what was there stays.
     """
     model = given_model("model", model)
+    if not hasattr(model, "save_pretrained"):
+        raise TypeError(
+            f"model: {type(model).__name__} has no save_pretrained, which export writes with: give the "
+            "transformers model in it"
+        )
     check_tokenizer(tokenizer)
     sidecars = named_sidecars(files, (*MODEL_NAMES, REPORT_NAME))
     if pad_to_uniform and hasattr(model.config, WIDTHS_KEY):
