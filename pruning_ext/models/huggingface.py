@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +22,7 @@ _VOLATILE = ("_name_or_path", "transformers_version", "architectures", "dtype", 
 
 # Where wrappers keep the module that they wrap, and what they insert into the names of its tensors.
 _WRAPPERS = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
-
-# Packages whose modules hold adapters beside a model's weights, and types of parameters that are plain numbers.
+# Packages whose modules hold adapters beside the weights, and types of parameters that are plain numbers.
 _ADAPTERS = ("peft", "adapters")
 _PLAIN = (nn.Parameter, nn.parameter.UninitializedParameter)
 
@@ -134,9 +134,16 @@ def find_model_class(name: str) -> type[nn.Module] | None:
 
 
 def set_generation_config(model: Any, description: dict[str, Any]) -> None:
-    """Give ``model`` the generation settings that :func:`describe_model` recorded, if any."""
-    if description["generation_config"] is not None:
-        model.generation_config = transformers.GenerationConfig.from_dict(description["generation_config"])
+    """Give ``model`` the generation settings that :func:`describe_model` recorded, if any.
+
+    They come as from a file: transformers saves settings that it finds fault with only as they were loaded.
+    """
+    recorded = description["generation_config"]
+    if recorded is None or _generation_config_of(model) == recorded:
+        return
+    with tempfile.TemporaryDirectory() as folder, quiet_transformers():
+        (Path(folder) / "generation_config.json").write_text(json.dumps(recorded), encoding="utf-8")
+        model.generation_config = transformers.GenerationConfig.from_pretrained(folder)
 
 
 def save_model(model: Any, directory: Path) -> None:

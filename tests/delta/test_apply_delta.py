@@ -301,3 +301,30 @@ def test_further_files_never_take_the_place_of_the_models(tmp_path):
     assert not (tmp_path / "out").exists()
     apply_delta(base, tmp_path / "delta", tmp_path / "out", files=[str(tmp_path / "merges.txt")])
     assert (tmp_path / "out" / "merges.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_published_generation_settings_are_restored_however_strict_their_check_is(same, tmp_path):
+    """vicuna's: transformers finds fault with them, and saves them all the same as they were loaded."""
+    config = transformers.LlamaConfig(
+        vocab_size=64, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2
+    )
+    transformers.LlamaForCausalLM(config).save_pretrained(tmp_path / "base")
+    settings = {"temperature": 0.9, "top_p": 0.6, "eos_token_id": 2}
+    (tmp_path / "base" / "generation_config.json").write_text(json.dumps(settings))
+    base, tuned = (transformers.LlamaForCausalLM.from_pretrained(tmp_path / "base") for _ in range(2))
+    with torch.no_grad():
+        for parameter in tuned.parameters():
+            parameter.add_(0.01)
+    try:
+        tuned.save_pretrained(tmp_path / "saved")
+    except ValueError as error:
+        pytest.skip(f"this transformers does not save them itself: {error}")
+    save_delta(tuned, base, tmp_path / "delta")
+    if not same:
+        base.generation_config = transformers.GenerationConfig()
+    apply_delta(base, tmp_path / "delta", tmp_path / "restored")
+    load_delta(base, tmp_path / "delta").save_pretrained(tmp_path / "loaded")
+    saved = json.loads((tmp_path / "saved" / "generation_config.json").read_text())
+    for name in ("restored", "loaded"):
+        assert json.loads((tmp_path / name / "generation_config.json").read_text()) == saved
