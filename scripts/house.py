@@ -35,7 +35,7 @@ LOGIC = {
     "least remainder of a leave-one-out sum": r"kLeastRemainder =",
     "weight of a leave-one-out sum": r">= kLeastRemainder \* (?:weight_sum_|all)\) return",
     "full adder": r"const Word either = \w+ \^ \w+;",
-    "arguments of KDE": r"params\.bandwidth = ",
+    "arguments of KDE": r"params\.bandwidth = bandwidth_of",
     "arguments of discretisation": r"params\.strategy = ",
     "names of corrections": r"choice_of\(kCorrections|estimator_named\(correction",
     "best partners": r"class TopK\b",

@@ -41,32 +41,48 @@ class Family:
 _ENCODER = Layout(("intermediate.dense",), "output.dense")
 _GATED = Layout(("mlp.gate_proj", "mlp.up_proj"), "mlp.down_proj")
 _FOUR_H = Layout(("mlp.dense_h_to_4h",), "mlp.dense_4h_to_h")
+_FULLY = Layout(("mlp.fc1",), "mlp.fc2")
 
 _BERT = Family((_ENCODER,), "intermediate_size")
 _LLAMA = Family((_GATED,), "intermediate_size")
+_FUSED = Family((Layout(("mlp.gate_up_proj",), "mlp.down_proj", fused=2),), "intermediate_size")
+_PLAIN = Family((Layout(("mlp.up_proj",), "mlp.down_proj"),), "intermediate_size")
+_GPT2 = Family((Layout(("mlp.c_fc",), "mlp.c_proj"),), "n_inner")
+_STARCODER = Family((Layout(("mlp.c_fc",), "mlp.c_proj"),), "intermediate_size")
+_GPTJ = Family((Layout(("mlp.fc_in",), "mlp.fc_out"),), "n_inner")
+_NEOX = Family((_FOUR_H,), "intermediate_size")
+_PHI = Family((_FULLY,), "intermediate_size")
+_VIT = Family((_FULLY, _ENCODER), "intermediate_size")
 
 FAMILIES: Mapping[str, Family] = {
-    "bert": _BERT,
-    "roberta": _BERT,
-    "xlm-roberta": _BERT,
-    "deberta-v2": _BERT,
-    "electra": _BERT,
+    # encoders of text
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta", "deberta-v2", "electra"), _BERT),
+    **dict.fromkeys(("camembert", "mpnet", "deberta", "ernie", "data2vec-text", "xlm-roberta-xl"), _BERT),
+    **dict.fromkeys(("roberta-prelayernorm", "esm", "longformer", "layoutlm"), _BERT),
     "distilbert": Family((Layout(("ffn.lin1",), "ffn.lin2"),), "hidden_dim"),
-    "gpt2": Family((Layout(("mlp.c_fc",), "mlp.c_proj"),), "n_inner"),
+    "modernbert": Family((Layout(("mlp.Wi",), "mlp.Wo", fused=2),), "intermediate_size"),
+    **dict.fromkeys(("nomic_bert", "eurobert"), _LLAMA),
+    # decoders
+    **dict.fromkeys(("gpt2", "gpt_bigcode"), _GPT2),
+    **dict.fromkeys(("gpt_neo", "starcoder2"), _STARCODER),
+    **dict.fromkeys(("gptj", "codegen"), _GPTJ),
     "opt": Family((Layout(("fc1",), "fc2"),), "ffn_dim"),
-    "gpt_neox": Family((_FOUR_H,), "intermediate_size"),
+    "xglm": Family((Layout(("fc1",), "fc2"),), "ffn_dim"),
+    "biogpt": Family((Layout(("fc1",), "fc2"),), "intermediate_size"),
+    **dict.fromkeys(("gpt_neox", "persimmon"), _NEOX),
     "bloom": Family((_FOUR_H,), None),  # the width is four times hidden_size, whatever the configuration says
-    "llama": _LLAMA,  # SmolLM2 too
-    "mistral": _LLAMA,
-    "qwen2": _LLAMA,
-    "qwen3": _LLAMA,
-    "gemma": _LLAMA,
-    "gemma2": _LLAMA,
-    "gemma3_text": _LLAMA,
-    "phi3": Family((Layout(("mlp.gate_up_proj",), "mlp.down_proj", fused=2),), "intermediate_size"),
-    "vit": Family((Layout(("mlp.fc1",), "mlp.fc2"), _ENCODER), "intermediate_size"),
+    **dict.fromkeys(("llama", "mistral", "ministral", "qwen2", "qwen3"), _LLAMA),  # SmolLM2 is a llama
+    **dict.fromkeys(("gemma", "gemma2", "gemma3_text", "smollm3", "olmo", "olmo2", "olmo3"), _LLAMA),
+    **dict.fromkeys(("granite", "stablelm", "cohere", "cohere2", "exaone4", "helium"), _LLAMA),
+    **dict.fromkeys(("ernie4_5", "seed_oss", "hunyuan_v1_dense"), _LLAMA),
+    **dict.fromkeys(("phi3", "glm", "glm4"), _FUSED),
+    **dict.fromkeys(("nemotron", "arcee", "apertus"), _PLAIN),
+    "phi": _PHI,
+    # images, and the two towers of CLIP
+    **dict.fromkeys(("vit", "deit", "vit_msn", "ijepa"), _VIT),
+    "dinov3_vit": _PLAIN,
+    **dict.fromkeys(("clip_vision_model", "clip_text_model", "siglip_text_model"), _PHI),
 }
-
 
 _EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 
