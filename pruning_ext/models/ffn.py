@@ -166,11 +166,16 @@ def _has_experts(model: nn.Module) -> bool:
 
 def _known_part(model: nn.Module) -> str:
     """A hint at the largest module inside whose family is known, a language model with an image tower say."""
-    for name, module in model.named_modules():
-        kind = getattr(getattr(module, "config", None), "model_type", None)
-        if name and kind in FAMILIES:
-            return f", but {name} in it is a {kind}, which can be pruned by itself (inplace=True)"
-    return ""
+    parts = {
+        name: sum(parameter.numel() for parameter in module.parameters())
+        for name, module in model.named_modules()
+        if name and getattr(getattr(module, "config", None), "model_type", None) in FAMILIES
+    }
+    if not parts:
+        return ""
+    largest = max(parts, key=parts.__getitem__)  # of equal ones the outermost, which comes first
+    config: Any = model.get_submodule(largest).config
+    return f", but {largest} in it is a {config.model_type}, which can be pruned by itself (inplace=True)"
 
 
 def find_blocks(model: nn.Module) -> list[FFNBlock]:
