@@ -13,8 +13,8 @@ from pruning_ext.cli.console import UsageError, say, show_progress
 from pruning_ext.cli.models import load_model
 from pruning_ext.cli.texts import read_texts
 from pruning_ext.models.checkpoint import check_model, load_tokenizer, sidecar_files
-from pruning_ext.models.ffn import WIDTHS_KEY
 from pruning_ext.models.huggingface import quiet_transformers
+from pruning_ext.models.resizing import WIDTHS_KEY
 from pruning_ext.pruners import Calibration, MIConfig, Plan, PruningWarning, export, plan, prune
 from pruning_ext.pruners.mi.export import pad
 from pruning_ext.storage.sizes import size_text

@@ -9,9 +9,9 @@ import torch
 import transformers
 from torch import Tensor, nn
 
-from pruning_ext.models.ffn import WIDTHS_KEY
 from pruning_ext.models.huggingface import find_model_class, quiet_transformers
 from pruning_ext.models.loading import load_with_widths
+from pruning_ext.models.resizing import WIDTHS_KEY
 
 
 def build_model(description: dict[str, Any], state: dict[str, Tensor], base: nn.Module) -> nn.Module:

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from pruning_ext.models.ffn import WIDTHS_KEY
 from pruning_ext.models.huggingface import quiet_transformers
 from pruning_ext.models.loading import load_with_widths
+from pruning_ext.models.resizing import WIDTHS_KEY
 from pruning_ext.storage.model_files import DELTA_CONFIG, MODEL_CONFIG, SIDECARS
 
 HUB_SECONDS = 10

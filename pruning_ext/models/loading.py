@@ -8,7 +8,8 @@ from typing import Any
 import safetensors
 from torch import Tensor, nn
 
-from pruning_ext.models.ffn import WIDTHS_KEY, find_blocks, narrow_to
+from pruning_ext.models.ffn import find_blocks
+from pruning_ext.models.resizing import WIDTHS_KEY, narrow_to
 
 
 def load_with_widths(

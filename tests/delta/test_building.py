@@ -7,7 +7,8 @@ import torch
 import transformers
 
 from pruning_ext import KENConfig, MIConfig, apply_delta, export, load_delta, load_pruned, prune, save_delta
-from pruning_ext.models.ffn import WIDTHS_KEY, find_blocks
+from pruning_ext.models.ffn import find_blocks
+from pruning_ext.models.resizing import WIDTHS_KEY
 from tests.tiny_models import assert_same_bits, inputs, make_pair, snapshot, tiny
 
 

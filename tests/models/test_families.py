@@ -12,7 +12,8 @@ import transformers as tr
 from torch import Tensor
 
 from pruning_ext import MIConfig, export, prune
-from pruning_ext.models.ffn import FAMILIES, find_blocks
+from pruning_ext.models.families import FAMILIES
+from pruning_ext.models.ffn import find_blocks
 from pruning_ext.pruners.mi.layers import kept_of
 from tests.tiny_models import ALL
 

@@ -9,7 +9,8 @@ import torch
 import transformers as tr
 from torch import nn
 
-from pruning_ext.models.ffn import WIDTHS_KEY, find_blocks, narrow, record_widths, widen
+from pruning_ext.models.ffn import find_blocks
+from pruning_ext.models.resizing import WIDTHS_KEY, narrow, record_widths, widen
 from tests.tiny_models import ALL, WIDTH, inputs, tiny
 
 

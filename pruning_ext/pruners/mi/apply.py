@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruning_ext.models.ffn import FFNBlock, find_blocks, narrow, record_widths
+from pruning_ext.models.ffn import FFNBlock, find_blocks
+from pruning_ext.models.resizing import narrow, record_widths
 from pruning_ext.pruners.mi.layers import kept_of, new_down_projection
 from pruning_ext.pruners.plan import Plan
 

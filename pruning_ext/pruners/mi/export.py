@@ -11,9 +11,11 @@ import transformers
 from torch import nn
 
 from pruning_ext.config.mi import MIConfig
-from pruning_ext.models.ffn import WIDTHS_KEY, family_of, find_blocks, record_widths, widen
+from pruning_ext.models.families import family_of
+from pruning_ext.models.ffn import find_blocks
 from pruning_ext.models.huggingface import find_model_class, given_model, save_model
 from pruning_ext.models.loading import load_with_widths
+from pruning_ext.models.resizing import WIDTHS_KEY, record_widths, widen
 from pruning_ext.pruners.method import warn
 from pruning_ext.storage.atomic import atomic_directory
 from pruning_ext.storage.files import write_json

@@ -14,7 +14,9 @@ import transformers as tr
 from safetensors.torch import load_file, save_file
 
 from pruning_ext import prune
-from pruning_ext.models.ffn import WIDTHS_KEY, family_of, find_blocks
+from pruning_ext.models.families import family_of
+from pruning_ext.models.ffn import find_blocks
+from pruning_ext.models.resizing import WIDTHS_KEY
 from pruning_ext.pruners import PruningWarning, export, load_pruned
 from tests.pruners.mi.test_mi import batches, config, logits
 from tests.tiny_models import ALL, WIDTH, inputs, tiny
